@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * answer.c - what a stack says is hostile: copied once, then checked, then used
+ *
+ * Each up record's header and control part are copied to private memory, the packet bytes
+ * into skbs; every check works on those copies. A stack that breaks the protocol loses
+ * its attachment, and the ticket goes back to be dealt to another as if nothing had been
+ * said.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/esp.h>
+#include "compat/compat.h"
+#include "compartment.h"
+#include "handle.h"
+#include "protect.h"
+#include "redirector.h"
+#include "rule.h"
+#include "stream.h"
+#include "trace.h"
+
+/* What is longer is built of page fragments instead of one linear buffer. */
+#define LINEAR_MAX	4096
+#define HEADROOM	ALIGN(MAX_HEADER + 64, 16)
+
+struct reply {				/* one ANSWER, private */
+	struct ipsp_record rec;
+	struct ipsp_answer answer;
+	u32 data_at;			/* of the up ring */
+};
+
+/* The only way from the up ring to private memory; each byte is fetched once. */
+static void answer_copy(const struct stack *s, u32 at, void *to, u32 len)
+{
+	memcpy(to, ipsp_ring_at(&s->up, at), len);
+	barrier();			/* no second read of the ring behind `to` */
+}
+
+/* ---- building skbs ------------------------------------------------------------------ */
+
+static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
+{
+	u32 linear = len <= LINEAR_MAX ? len : 256;
+	struct sk_buff *skb;
+	int err;
+
+	if (linear == len) {
+		skb = alloc_skb(HEADROOM + len, GFP_ATOMIC);
+		if (!skb)
+			return NULL;
+		skb_reserve(skb, HEADROOM);
+		answer_copy(s, at, skb_put(skb, len), len);
+	} else {
+		skb = alloc_skb_with_frags(HEADROOM + linear, len - linear,
+					   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_ATOMIC);
+		if (!skb)
+			return NULL;
+		skb_reserve(skb, HEADROOM);
+		skb_put(skb, linear);
+		skb->data_len = len - linear;
+		skb->len = len;
+		skb_store_bits(skb, 0, ipsp_ring_at(&s->up, at), len);
+	}
+	skb_reset_network_header(skb);
+	return skb;
+}
+
+/* ---- checks of an outbound packet (invariant 4a) --------------------------------------- */
+
+/* Bytes before the ESP header, or 0: not what the handle allows. */
+static u32 out_header4(const struct sk_buff *skb, const struct ticket *t)
+{
+	const struct iphdr *ip = ip_hdr(skb);
+	const struct ipsp_handle *h = &t->handle->config;
+	u32 len = ip->ihl * 4;
+
+	if (ip->version != 4 || len < sizeof(*ip) || len > skb_headlen(skb) ||
+	    ntohs(ip->tot_len) != skb->len || ip->protocol != h->protocol || !ip->ttl ||
+	    (ip->frag_off & ~htons(IP_DF)))
+		return 0;
+	if (memcmp(&ip->saddr, h->source, 4) || memcmp(&ip->daddr, h->destination, 4))
+		return 0;
+	if (len == sizeof(*ip))
+		return len;
+	/* options: only those the packet came with */
+	if (h->mode != IPSP_SA_TRANSPORT || ip_hdrlen(t->skb) != len ||
+	    memcmp(ip + 1, ip_hdr(t->skb) + 1, len - sizeof(*ip)))
+		return 0;
+	return len;
+}
+
+static bool out_is_extension(u8 nexthdr)
+{
+	return nexthdr == NEXTHDR_HOP || nexthdr == NEXTHDR_ROUTING ||
+	       nexthdr == NEXTHDR_FRAGMENT || nexthdr == NEXTHDR_DEST;
+}
+
+/* Transport mode: the extension headers in front, unchanged but for the last next header. */
+static u32 out_extensions6(const struct sk_buff *skb, const struct ticket *t)
+{
+	const u8 *ours = skb_network_header(skb), *his = skb_network_header(t->skb);
+	u32 at = sizeof(struct ipv6hdr), room = min(skb_headlen(skb), skb_headlen(t->skb));
+	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
+	u32 len;
+
+	if (nexthdr != ipv6_hdr(t->skb)->nexthdr)
+		return 0;
+	while (out_is_extension(nexthdr)) {
+		if (at + 8 > room)
+			return 0;
+		len = nexthdr == NEXTHDR_FRAGMENT ? 8 : ipv6_optlen((struct ipv6_opt_hdr *)(ours + at));
+		if (at + len > room || memcmp(ours + at + 1, his + at + 1, len - 1))
+			return 0;
+		nexthdr = ours[at];
+		if (nexthdr != t->handle->config.protocol && nexthdr != his[at])
+			return 0;
+		at += len;
+	}
+	return nexthdr == t->handle->config.protocol ? at : 0;
+}
+
+static u32 out_header6(const struct sk_buff *skb, const struct ticket *t)
+{
+	const struct ipv6hdr *ip = ipv6_hdr(skb);
+	const struct ipsp_handle *h = &t->handle->config;
+
+	if (skb_headlen(skb) < sizeof(*ip) || ip->version != 6 || !ip->hop_limit ||
+	    ntohs(ip->payload_len) + sizeof(*ip) != skb->len)
+		return 0;
+	if (memcmp(&ip->saddr, h->source, 16) || memcmp(&ip->daddr, h->destination, 16))
+		return 0;
+	if (ip->nexthdr == h->protocol)
+		return sizeof(*ip);
+	return h->mode == IPSP_SA_TRANSPORT ? out_extensions6(skb, t) : 0;
+}
+
+static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
+{
+	const struct ipsp_handle *h = &t->handle->config;
+	const struct ip_esp_hdr *esp;
+	u32 at;
+
+	if (skb_headlen(skb) < sizeof(struct iphdr))
+		return IPSP_BROKEN_HEADER;
+	at = h->family == 4 ? out_header4(skb, t) : out_header6(skb, t);
+	if (!at || at + sizeof(*esp) > skb_headlen(skb))
+		return IPSP_BROKEN_HEADER;
+	esp = (const struct ip_esp_hdr *)(skb_network_header(skb) + at);
+	if (esp->spi != h->spi)
+		return IPSP_BROKEN_HEADER;
+	if (ntohl(esp->seq_no) != (u32)number)
+		return IPSP_BROKEN_NUMBER;
+	skb->protocol = h->family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	skb_set_transport_header(skb, at);
+	return 0;
+}
+
+/* The longest that all segments of a ticket may be together; cannot overflow: the
+ * packet is under 128 KiB, count under 64 Ki, the overhead under 1 KiB. */
+static u64 out_bound(const struct ticket *t, u32 segments)
+{
+	const struct ipsp_handle *h = &t->handle->config;
+	u64 overhead = h->fixed + h->align + 1;
+
+	if (segments > 1)
+		overhead += 120;	/* each segment repeats the inner headers */
+	return t->skb->len + segments * overhead;
+}
+
+static u32 out_lengths(const struct ticket *t, const struct reply *r)
+{
+	const struct ipsp_answer *a = &r->answer;
+	u64 len = r->rec.data_len;
+
+	if (!a->segments || a->segments > t->count || !a->segment_len ||
+	    a->segment_len > IP_MAX_MTU)
+		return IPSP_BROKEN_LENGTH;
+	if (len <= (u64)(a->segments - 1) * a->segment_len ||
+	    len > (u64)a->segments * a->segment_len || len > out_bound(t, a->segments))
+		return IPSP_BROKEN_LENGTH;
+	return 0;
+}
+
+static u32 answer_transformed_out(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	u32 err = out_lengths(t, r), at = r->data_at, left = r->rec.data_len, i, len;
+	struct sk_buff **tail = &t->answer;
+
+	for (i = 0; !err && i < r->answer.segments; i++, at += len, left -= len) {
+		len = min(left, r->answer.segment_len);
+		*tail = answer_skb(s, at, len);
+		if (!*tail) {
+			t->verdict = IPSP_VERDICT_DROP;
+			t->reason = IPSP_DROP_NO_MEMORY;
+			return 0;
+		}
+		err = out_check(*tail, t, t->first + i);
+		tail = &(*tail)->next;
+	}
+	return err;
+}
+
+/* ---- checks of an inbound packet (invariant 4b) ------------------------------------------ */
+
+static u32 in_check_length(const struct sk_buff *skb)
+{
+	const struct iphdr *ip = ip_hdr(skb);
+
+	if (skb_headlen(skb) < sizeof(*ip))
+		return IPSP_BROKEN_LENGTH;
+	if (ip->version == 4)
+		return ip->ihl < 5 || ntohs(ip->tot_len) != skb->len ||
+		       ip->ihl * 4 > skb_headlen(skb) ? IPSP_BROKEN_LENGTH : 0;
+	if (ip->version != 6 || skb_headlen(skb) < sizeof(struct ipv6hdr))
+		return IPSP_BROKEN_LENGTH;
+	return ntohs(ipv6_hdr(skb)->payload_len) + sizeof(struct ipv6hdr) != skb->len ?
+	       IPSP_BROKEN_LENGTH : 0;
+}
+
+static bool in_source_is_foreign4(struct net *net, __be32 source)
+{
+	return !ipv4_is_loopback(source) && !ipv4_is_multicast(source) &&
+	       !ipv4_is_lbcast(source) && inet_addr_type(net, source) != RTN_LOCAL;
+}
+
+static bool in_source_is_foreign6(struct net *net, const struct in6_addr *source)
+{
+	return !ipv6_addr_loopback(source) && !ipv6_addr_is_multicast(source) &&
+	       !ipv6_addr_v4mapped(source) && !ipv6_chk_addr(net, source, NULL, 0);
+}
+
+static bool in_addresses_ok(struct net *net, const struct ticket *t, const struct sk_buff *skb,
+			    u8 family)
+{
+	const struct ipsp_handle *h = &t->handle->config;
+
+	if (h->mode == IPSP_SA_TRANSPORT) {
+		if (family != h->family)
+			return false;
+		return family == 4 ?
+		       !memcmp(&ip_hdr(skb)->saddr, &ip_hdr(t->skb)->saddr, 8) :
+		       !memcmp(&ipv6_hdr(skb)->saddr, &ipv6_hdr(t->skb)->saddr, 32);
+	}
+	if (family == 4)
+		return in_source_is_foreign4(net, ip_hdr(skb)->saddr) &&
+		       !ipv4_is_loopback(ip_hdr(skb)->daddr);
+	return in_source_is_foreign6(net, &ipv6_hdr(skb)->saddr) &&
+	       !ipv6_addr_loopback(&ipv6_hdr(skb)->daddr);
+}
+
+static bool in_rules_allow(struct compartment *c, const struct ticket *t, struct sk_buff *skb,
+			   u8 family)
+{
+	struct ipsp_tuple tuple;
+	bool allowed;
+	u16 flags = 0;
+
+	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &tuple, &flags))
+		return false;
+	rcu_read_lock();
+	allowed = ipsp_rule_allows_inner(c->net, c, &tuple,
+					 dev_get_by_index_rcu(c->net, t->ifindex));
+	rcu_read_unlock();
+	return allowed;
+}
+
+static u32 in_check(struct compartment *c, struct ticket *t, struct sk_buff *skb)
+{
+	u32 err = in_check_length(skb);
+	u8 family;
+
+	if (err)
+		return err;
+	family = ip_hdr(skb)->version;
+	skb->protocol = family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	skb_set_transport_header(skb, family == 4 ? ip_hdrlen(skb) : sizeof(struct ipv6hdr));
+	if (!in_addresses_ok(c->net, t, skb, family) || !in_rules_allow(c, t, skb, family)) {
+		/* The peer may have sent this: the packet goes, the stack stays. */
+		t->verdict = IPSP_VERDICT_DROP;
+		t->reason = IPSP_DROP_INNER;
+	}
+	return 0;
+}
+
+static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	const struct ipsp_answer *a = &r->answer;
+
+	if (a->segments != 1 || !r->rec.data_len || r->rec.data_len >= t->skb->len)
+		return IPSP_BROKEN_LENGTH;
+	if (a->offload.gso_type || a->offload.gso_size ||
+	    (a->offload.flags & ~IPSP_OFFLOAD_DATA_VALID))
+		return IPSP_BROKEN_NOT_SERVED;
+	t->answer = answer_skb(s, r->data_at, r->rec.data_len);
+	if (!t->answer) {
+		t->verdict = IPSP_VERDICT_DROP;
+		t->reason = IPSP_DROP_NO_MEMORY;
+		return 0;
+	}
+	return in_check(s->c, t, t->answer);
+}
+
+/* ---- the other verdicts ------------------------------------------------------------------------ */
+
+static u32 answer_classify(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	struct handle *h;
+
+	if (r->answer.handles != 1)
+		return r->answer.handles ? IPSP_BROKEN_NOT_SERVED : IPSP_BROKEN_HANDLE;
+	rcu_read_lock();
+	h = ipsp_handle_by_id(s->c, r->answer.handle[0]);
+	if (h && h->config.direction == IPSP_DIR_OUT && ipsp_handle_hold(h))
+		t->answer_handle = h;
+	rcu_read_unlock();
+	if (t->answer_handle)
+		return 0;
+	/* Deleted while the ticket was out: ask again, do not punish. */
+	t->verdict = IPSP_VERDICT_DROP;
+	t->reason = IPSP_DROP_STALE;
+	return 0;
+}
+
+/* Refused inside the protect list, whatever the stack believes. */
+static u32 answer_bypass(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	rcu_read_lock();
+	if (ipsp_protect_ask(s->c, &t->flow->tuple) == PROTECT_MUST) {
+		t->verdict = IPSP_VERDICT_DROP;
+		t->reason = IPSP_DROP_BYPASS_REFUSED;
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+static u32 answer_drop(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	if (r->answer.reason < IPSP_DROP_FIRST_OF_STACK || r->answer.reason >= IPSP_DROP_COUNT)
+		return IPSP_BROKEN_VERDICT;
+	t->reason = r->answer.reason;
+	return 0;
+}
+
+static u32 answer_toobig(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	u32 floor = t->skb->protocol == htons(ETH_P_IP) ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
+
+	if (r->answer.mtu < floor || r->answer.mtu > max(t->mtu, floor))
+		return IPSP_BROKEN_MTU;
+	t->answer_mtu = r->answer.mtu;
+	return 0;
+}
+
+static u32 answer_not_served(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	return IPSP_BROKEN_NOT_SERVED;
+}
+
+typedef u32 (*answer_fn)(struct stack *s, struct ticket *t, const struct reply *r);
+
+/* kind x verdict; what is missing breaks the attachment. */
+static const answer_fn answer_table[3][IPSP_VERDICT_TOOBIG + 1] = {
+	[TICKET_CLASSIFY] = {
+		[IPSP_VERDICT_CLASSIFY] = answer_classify,
+		[IPSP_VERDICT_BYPASS] = answer_bypass,
+		[IPSP_VERDICT_DROP] = answer_drop,
+		[IPSP_VERDICT_HOLD] = answer_not_served,
+	},
+	[TICKET_PROTECT] = {
+		[IPSP_VERDICT_TRANSFORMED] = answer_transformed_out,
+		[IPSP_VERDICT_DROP] = answer_drop,
+		[IPSP_VERDICT_TOOBIG] = answer_toobig,
+	},
+	[TICKET_UNPROTECT] = {
+		[IPSP_VERDICT_TRANSFORMED] = answer_transformed_in,
+		[IPSP_VERDICT_MERGED] = answer_not_served,
+		[IPSP_VERDICT_DROP] = answer_drop,
+	},
+};
+
+/* ---- records ------------------------------------------------------------------------------------ */
+
+static u32 answer_ticket(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	answer_fn fn;
+
+	if (r->answer.verdict > IPSP_VERDICT_TOOBIG)
+		return IPSP_BROKEN_VERDICT;
+	fn = answer_table[t->kind][r->answer.verdict];
+	if (!fn)
+		return IPSP_BROKEN_VERDICT;
+	if (r->answer.verdict != IPSP_VERDICT_TRANSFORMED && r->rec.data_len)
+		return IPSP_BROKEN_RECORD;
+	t->verdict = r->answer.verdict;
+	return fn(s, t, r);
+}
+
+static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
+{
+	struct reply r = { .rec = *rec, .data_at = at + rec->data_offset };
+	struct ticket *t;
+	u32 err;
+
+	if (rec->control_len != sizeof(r.answer))
+		return IPSP_BROKEN_RECORD;
+	answer_copy(s, at + sizeof(*rec), &r.answer, sizeof(r.answer));
+	if (memchr_inv(r.answer.reserved, 0, sizeof(r.answer.reserved)))
+		return IPSP_BROKEN_RECORD;
+	t = ipsp_deal_claim(s->c, rec->ticket, s);
+	if (!t)
+		return IPSP_BROKEN_TICKET;
+	trace_ipsp_answer(s->c->config.name, t->number, r.answer.verdict);
+	err = answer_ticket(s, t, &r);
+	if (err)
+		ipsp_deal_unclaim(s->c, t);
+	else
+		ipsp_deal_answered(s->c, t);
+	return err;
+}
+
+/* Counts of an honest stack with no ticket; they move no number that anyone relies on. */
+static u32 answer_note(struct stack *s, const struct ipsp_record *rec, u32 at)
+{
+	struct ipsp_note note;
+
+	if (rec->control_len != sizeof(note) || rec->data_len)
+		return IPSP_BROKEN_RECORD;
+	answer_copy(s, at + sizeof(*rec), &note, sizeof(note));
+	if (note.reason < IPSP_DROP_FIRST_OF_STACK || note.reason >= IPSP_DROP_COUNT)
+		return IPSP_BROKEN_RECORD;
+	return 0;
+}
+
+static u32 answer_record(struct stack *s, const struct ipsp_record *rec, u32 at)
+{
+	if (rec->flags || rec->band || memchr_inv(rec->reserved, 0, sizeof(rec->reserved)) ||
+	    memchr_inv(rec->reserved8, 0, sizeof(rec->reserved8)))
+		return IPSP_BROKEN_RECORD;
+	if (rec->type == IPSP_REC_ANSWER)
+		return answer_one(s, rec, at);
+	if (rec->type == IPSP_REC_NOTE)
+		return answer_note(s, rec, at);
+	return rec->type == IPSP_REC_ACQUIRE ? IPSP_BROKEN_NOT_SERVED : IPSP_BROKEN_RECORD;
+}
+
+/* All that was submitted when we looked; 0 or IPSP_BROKEN_*. */
+static u32 answer_consume(struct stack *s)
+{
+	struct ipsp_record rec;
+	u32 left, err;
+
+	lockdep_assert_held(&s->kick);
+	left = ipsp_ring_peek(&s->up);
+	if (ipsp_ring_is_broken(&s->up))
+		return IPSP_BROKEN_INDEX;
+	for (; left; left -= rec.len) {
+		answer_copy(s, s->up.head, &rec, sizeof(rec));
+		if (!ipsp_record_is_sane(&rec, left))
+			return IPSP_BROKEN_RECORD;
+		err = answer_record(s, &rec, s->up.head);
+		if (err)
+			return err;
+		ipsp_ring_step(&s->up, rec.len);
+	}
+	ipsp_ring_release(&s->up);
+	return 0;
+}
+
+static long answer_take(struct stack *s)
+{
+	struct compartment *c = s->c;
+	u32 err;
+
+	if (READ_ONCE(s->state) == STACK_BROKEN)
+		return -EPIPE;
+	mutex_lock(&s->kick);
+	err = answer_consume(s);
+	if (err)
+		ipsp_stream_break(s, err);
+	spin_lock_bh(&c->lock);
+	ipsp_deal_run(c);
+	spin_unlock_bh(&c->lock);
+	ipsp_release_run(c);
+	mutex_unlock(&s->kick);
+	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
+}
+
+long ipsp_answer_kick(struct stack *s, unsigned long flags)
+{
+	long err;
+
+	if (flags & ~(unsigned long)IPSP_KICK_ALL)
+		return -EINVAL;
+	ipsp_count(s->c, KICKS);
+	err = answer_take(s);
+	if (err || !(flags & IPSP_KICK_WAIT))
+		return err;
+	if (wait_event_interruptible(s->wait, ipsp_stream_has_work(s) ||
+				     READ_ONCE(s->state) == STACK_BROKEN))
+		return -EINTR;
+	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
+}

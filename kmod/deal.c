@@ -1,0 +1,784 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * deal.c - tickets are captured in an order, dealt to a stack, and kept until released
+ *
+ * Theory of operation. Each direction of a compartment has one FIFO in ticket order. A
+ * ticket owns its packet until it is released, so a dead stack's tickets are dealt again
+ * as the identical records: the same packet, the same numbers, stamped once at capture.
+ * Nothing of an unreleased answer has left, so the second answer may replace the first.
+ *
+ * c->lock protects the FIFOs and the down rings, so the order of capture is the order of
+ * records. Answers are checked outside of it (answer.c), by whoever claimed the ticket.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/dst.h>
+#include <net/gso.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include "compat/compat.h"
+#include "compartment.h"
+#include "handle.h"
+#include "protect.h"
+#include "redirector.h"
+#include "stream.h"
+
+/* Of one direction: what may wait, beyond what the socket accounting allows. */
+#define FIFO_BYTES (8u << 20)
+
+static struct kmem_cache *ticket_cache;
+
+/* ---- tickets ----------------------------------------------------------------------- */
+
+static struct ticket *ticket_new(enum ticket_kind kind, struct sk_buff *skb)
+{
+	struct ticket *t = kmem_cache_zalloc(ticket_cache, GFP_ATOMIC);
+
+	if (!t)
+		return NULL;
+	t->kind = kind;
+	t->skb = skb;
+	ipsp_stats_made();
+	return t;
+}
+
+void ipsp_deal_ticket_free(struct ticket *t)
+{
+	kfree_skb_list(t->answer);
+	if (t->skb)
+		consume_skb(t->skb);
+	if (t->handle)
+		ipsp_handle_put(t->handle);
+	if (t->answer_handle)
+		ipsp_handle_put(t->answer_handle);
+	if (t->flow)
+		ipsp_flow_put(t->flow);
+	kmem_cache_free(ticket_cache, t);
+	ipsp_stats_freed();
+}
+
+static struct fifo *ticket_fifo(struct compartment *c, const struct ticket *t)
+{
+	return &c->fifo[t->kind == TICKET_UNPROTECT ? IPSP_DIR_IN : IPSP_DIR_OUT];
+}
+
+static struct ticket **fifo_slot(struct fifo *f, u64 number)
+{
+	return &f->slot[(number >> 1) & (FIFO_SLOTS - 1)];
+}
+
+/* ---- the stack to deal to -------------------------------------------------------------- */
+
+/* Sharing comes later: then this is the least loaded one. */
+static struct stack *deal_stack(const struct compartment *c)
+{
+	u32 i;
+
+	for (i = 0; i < c->config.stacks; i++) {
+		struct stack *s = READ_ONCE(c->stack[i]);
+
+		if (s && READ_ONCE(s->state) == STACK_READY)
+			return s;
+	}
+	return NULL;
+}
+
+bool ipsp_deal_has_stack(const struct compartment *c)
+{
+	bool has;
+
+	rcu_read_lock();
+	has = !READ_ONCE(c->stackless_since) && READ_ONCE(c->had_stack);
+	rcu_read_unlock();
+	return has;
+}
+
+/* ---- records ------------------------------------------------------------------------------ */
+
+static u8 offload_gso_type(const struct sk_buff *skb)
+{
+	u32 type = skb_shinfo(skb)->gso_type;
+	u8 ecn = type & SKB_GSO_TCP_ECN ? IPSP_GSO_ECN : 0;
+
+	if (type & SKB_GSO_TCPV4)
+		return IPSP_GSO_TCPV4 | ecn;
+	if (type & SKB_GSO_TCPV6)
+		return IPSP_GSO_TCPV6 | ecn;
+	return IPSP_GSO_UDP_L4;
+}
+
+static void offload_fill(struct ipsp_offload *o, const struct sk_buff *skb)
+{
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		o->flags = IPSP_OFFLOAD_NEEDS_CSUM;
+		o->csum_start = skb_checksum_start_offset(skb);
+		o->csum_offset = skb->csum_offset;
+	}
+	if (skb_is_gso(skb)) {
+		o->gso_type = offload_gso_type(skb);
+		o->gso_size = skb_shinfo(skb)->gso_size;
+	}
+}
+
+static const u16 ticket_type[] = {
+	[TICKET_CLASSIFY] = IPSP_REC_CLASSIFY,
+	[TICKET_PROTECT] = IPSP_REC_PROTECT,
+	[TICKET_UNPROTECT] = IPSP_REC_UNPROTECT,
+};
+
+static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
+			const struct ticket *t)
+{
+	const struct sk_buff *skb = t->skb;
+
+	offload_fill(&p->offload, skb);
+	p->family = skb->protocol == htons(ETH_P_IPV6) ? 6 : 4;
+	p->direction = t->kind == TICKET_UNPROTECT ? IPSP_DIR_IN : IPSP_DIR_OUT;
+	p->flags = t->flags;
+	p->length = skb->len;
+	p->mtu = t->mtu;
+	p->ifindex = t->ifindex;
+	p->mark = skb->mark;
+	if (t->flow) {
+		p->length = t->flow->length;
+		p->mark = t->flow->tuple.mark;
+		p->ifindex = t->flow->tuple.ifindex;
+	}
+	if (t->handle) {
+		p->stamp[0].handle = t->handle->config.id;
+		p->stamp[0].count = t->count;
+		p->stamp[0].first = t->first;
+	}
+}
+
+/* Writes the ticket's record; false: no room now. */
+static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t)
+{
+	struct ipsp_record *rec;
+
+	rec = ipsp_stream_reserve(s, sizeof(struct ipsp_packet), t->skb->len);
+	if (!rec)
+		return false;
+	if (!t->dealt_at)
+		t->generation = c->generation;
+	rec->type = ticket_type[t->kind];
+	rec->ticket = t->number;
+	rec->generation = t->generation;
+	packet_fill((struct ipsp_packet *)(rec + 1), c, t);
+	/* cannot fail: the length is the skb's own */
+	skb_copy_bits(t->skb, 0, (u8 *)rec + rec->data_offset, t->skb->len);
+	t->at = s->down.head - rec->len;
+	return true;
+}
+
+static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t, u64 now)
+{
+	if (t->dealt_at)
+		ipsp_count(c, DEALT_AGAIN);
+	ipsp_count(c, DEALT);
+	t->stack = s->index;
+	t->dealt_at = now;
+	t->state = TICKET_DEALT;
+}
+
+static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f, u64 now)
+{
+	bool any = false;
+
+	while (f->undealt != &f->pending) {
+		struct ticket *t = list_entry(f->undealt, struct ticket, list);
+
+		if (t->state == TICKET_UNDEALT) {
+			if (!deal_record(c, s, t))
+				break;
+			deal_mark(c, s, t, now);
+			any = true;
+		}
+		f->undealt = t->list.next;
+	}
+	return any;
+}
+
+void ipsp_deal_run(struct compartment *c)
+{
+	struct stack *s = deal_stack(c);
+	u64 now = ktime_get_ns();
+	bool any;
+
+	lockdep_assert_held(&c->lock);
+	if (!s)
+		return;
+	any = deal_fifo(c, s, &c->fifo[IPSP_DIR_OUT], now);
+	any |= deal_fifo(c, s, &c->fifo[IPSP_DIR_IN], now);
+	if (any)
+		ipsp_stream_submit(s);
+	if (s->control_waits) {
+		s->control_waits = false;
+		ipsp_port_control_room(c);
+	}
+}
+
+/* ---- capture -------------------------------------------------------------------------------- */
+
+static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
+			   const struct sk_buff *skb)
+{
+	if (c->gone)
+		return IPSP_DROP_GONE;
+	if (!deal_stack(c))
+		return IPSP_DROP_NO_STACK;
+	if (f->length >= FIFO_SLOTS || f->bytes + skb->truesize > FIFO_BYTES)
+		return IPSP_DROP_RING_FULL;
+	return IPSP_DROP_NONE;
+}
+
+static void fifo_append(struct compartment *c, struct fifo *f, struct ticket *t)
+{
+	t->number = f->next++ << 1 | (f == &c->fifo[IPSP_DIR_IN]);
+	*fifo_slot(f, t->number) = t;
+	if (list_empty(&f->pending))
+		f->head_since = ktime_get_ns();
+	list_add_tail(&t->list, &f->pending);
+	if (f->undealt == &f->pending)
+		f->undealt = &t->list;
+	f->length++;
+	f->bytes += t->skb->truesize;
+}
+
+/* The ticket's numbers are taken last: nothing is stamped that is refused before. */
+static u32 deal_enqueue(struct compartment *c, struct ticket *t)
+{
+	struct fifo *f = ticket_fifo(c, t);
+	u32 reason;
+
+	spin_lock_bh(&c->lock);
+	reason = enqueue_refusal(c, f, t->skb);
+	if (!reason && t->kind == TICKET_PROTECT &&
+	    !ipsp_counter_take(t->handle->counter, t->count, &t->first))
+		reason = IPSP_DROP_NUMBERS;
+	if (!reason) {
+		fifo_append(c, f, t);
+		ipsp_deal_run(c);
+	}
+	spin_unlock_bh(&c->lock);
+	if (!reason && !delayed_work_pending(&c->watchdog))
+		queue_delayed_work(system_highpri_wq, &c->watchdog,
+				   msecs_to_jiffies(c->config.deadline_ms));
+	return reason;
+}
+
+/* For tickets that own their packet: on refusal all is freed and counted. */
+static void deal_packet(struct compartment *c, struct ticket *t)
+{
+	u32 reason = deal_enqueue(c, t);
+
+	if (!reason)
+		return;
+	ipsp_count_drop(c, reason);
+	atomic64_inc(&t->handle->dropped);
+	ipsp_deal_ticket_free(t);
+}
+
+u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk_buff *skb,
+		       u16 flags)
+{
+	u32 reason, len = min_t(u32, skb->len, IPSP_CLASSIFY_MAX);
+	struct sk_buff *head = alloc_skb(len, GFP_ATOMIC);
+	struct ticket *t = head ? ticket_new(TICKET_CLASSIFY, head) : NULL;
+
+	if (!t) {
+		kfree_skb(head);
+		return IPSP_DROP_NO_MEMORY;
+	}
+	skb_copy_bits(skb, 0, skb_put(head, len), len);
+	head->protocol = skb->protocol;
+	t->flags = flags;
+	t->flow = flow;
+	flow->length = skb->len;
+	refcount_inc(&flow->ref);
+	reason = deal_enqueue(c, t);
+	if (reason)
+		ipsp_deal_ticket_free(t);
+	else
+		ipsp_count(c, CAPTURED);
+	return reason;
+}
+
+/* ---- capture: outbound --------------------------------------------------------------- */
+
+static u32 packet_header_len(const struct sk_buff *skb)
+{
+	u32 network = skb_transport_offset(skb);
+
+	if (skb_is_gso_tcp(skb))
+		return network + tcp_hdrlen(skb);
+	return network + 60;		/* the longest TCP header */
+}
+
+static u8 packet_protocol(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return ip_hdr(skb)->protocol;
+	return ipv6_hdr(skb)->nexthdr;
+}
+
+/*
+ * How many numbers: the kernel's upper bound of the segments at this MTU. What is not
+ * used is skipped on the wire. A plain TCP packet that is too long is cut as well.
+ */
+static u32 packet_count(const struct sk_buff *skb, u32 mtu)
+{
+	u32 header, room, size = skb_shinfo(skb)->gso_size;
+
+	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb))
+		return DIV_ROUND_UP(skb->len - skb_transport_offset(skb) - 8, size);
+	if (!skb_is_gso(skb) && (skb->len <= mtu || packet_protocol(skb) != IPPROTO_TCP))
+		return 1;
+	header = packet_header_len(skb);
+	if (header + 8 > mtu || header >= skb->len)
+		return 1;
+	room = mtu - header;
+	if (size && size < room)
+		room = size;
+	return DIV_ROUND_UP(skb->len - header, room);
+}
+
+static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_buff *skb,
+			     u16 flags, u32 mtu)
+{
+	struct ticket *t;
+
+	ipsp_count(c, CAPTURED);
+	t = ticket_new(TICKET_PROTECT, skb);
+	if (!t || !skb_dst_force(skb)) {
+		ipsp_count_drop(c, IPSP_DROP_NO_MEMORY);
+		if (t)
+			ipsp_deal_ticket_free(t);
+		else
+			kfree_skb(skb);
+		return;
+	}
+	t->handle = ipsp_handle_hold(h) ? h : NULL;
+	if (!t->handle) {
+		ipsp_count_drop(c, IPSP_DROP_STALE);
+		ipsp_deal_ticket_free(t);
+		return;
+	}
+	t->flags = flags;
+	t->mtu = mtu;
+	t->count = packet_count(skb, mtu);
+	deal_packet(c, t);
+}
+
+/* Super-packets that the record cannot say (tunnels inside, SCTP, frag lists). */
+static bool packet_needs_cut(const struct sk_buff *skb)
+{
+	const u32 known = SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_UDP_L4 | SKB_GSO_TCP_ECN |
+			  SKB_GSO_DODGY | SKB_GSO_TCP_FIXEDID;
+
+	return skb_is_gso(skb) && (skb_shinfo(skb)->gso_type & ~known);
+}
+
+void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
+		       u16 flags)
+{
+	struct dst_entry *path = ipsp_reinject_path(c, h, skb);
+	struct sk_buff *segs, *next;
+	u32 mtu;
+
+	if (!path) {
+		ipsp_count(c, CAPTURED);
+		ipsp_count_drop(c, IPSP_DROP_GONE);
+		kfree_skb(skb);
+		return;
+	}
+	mtu = ipsp_handle_inner_mtu(h, dst_mtu(path));
+	dst_release(path);
+	if (!packet_needs_cut(skb)) {
+		deal_protect_one(c, h, skb, flags, mtu);
+		return;
+	}
+	segs = skb_gso_segment(skb, NETIF_F_SG);
+	if (IS_ERR_OR_NULL(segs)) {
+		ipsp_count(c, CAPTURED);
+		ipsp_count_drop(c, IPSP_DROP_NO_MEMORY);
+		kfree_skb(skb);
+		return;
+	}
+	consume_skb(skb);
+	skb_list_walk_safe(segs, skb, next) {
+		skb_mark_not_on_list(skb);
+		deal_protect_one(c, h, skb, flags, mtu);
+	}
+}
+
+/* ---- capture: inbound -------------------------------------------------------------------- */
+
+void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
+			 u64 number, int ifindex)
+{
+	struct ticket *t = ticket_new(TICKET_UNPROTECT, skb);
+
+	ipsp_count(c, CAPTURED);
+	if (!t || !ipsp_handle_hold(h)) {
+		ipsp_count_drop(c, t ? IPSP_DROP_STALE : IPSP_DROP_NO_MEMORY);
+		if (t)
+			ipsp_deal_ticket_free(t);
+		else
+			kfree_skb(skb);
+		return;
+	}
+	t->handle = h;
+	t->first = number;
+	t->count = 1;
+	t->ifindex = ifindex;
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	deal_packet(c, t);
+}
+
+/* ---- control records ------------------------------------------------------------------------ */
+
+static bool control_put(struct compartment *c, struct stack *s, const struct ipsp_record *rec)
+{
+	struct ipsp_record *at = ipsp_stream_reserve(s, rec->control_len, rec->data_len);
+	const u8 *data = (const u8 *)rec + rec->data_offset;
+
+	if (!at || ((rec->flags & IPSP_RECF_SECRET) && !ipsp_stream_secret(s, at))) {
+		ipsp_ring_cancel(&s->down);
+		s->control_waits = true;
+		return false;
+	}
+	at->type = rec->type;
+	at->flags = rec->flags;
+	at->band = IPSP_BAND_CONTROL;
+	at->generation = c->generation;
+	memcpy(at + 1, rec + 1, rec->control_len);
+	memcpy((u8 *)at + at->data_offset, data, rec->data_len);
+	return true;
+}
+
+static bool control_is_for(const struct stack *s, u32 index, int target)
+{
+	if (!s || s->state == STACK_BROKEN)
+		return false;
+	return target == IPSP_TARGET_ALL ? s->state == STACK_READY : target == (int)index;
+}
+
+/* Into all or none: what was reserved before the one without room is taken back. */
+static int control_put_all(struct compartment *c, int target, const struct ipsp_record *rec)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < c->config.stacks; i++) {
+		if (!control_is_for(c->stack[i], i, target))
+			continue;
+		if (!control_put(c, c->stack[i], rec)) {
+			while (i--)
+				if (control_is_for(c->stack[i], i, target))
+					ipsp_ring_cancel(&c->stack[i]->down);
+			return -EAGAIN;
+		}
+		n++;
+	}
+	for (i = 0; i < c->config.stacks; i++)
+		if (control_is_for(c->stack[i], i, target))
+			ipsp_stream_submit(c->stack[i]);
+	return n || target == IPSP_TARGET_ALL ? 0 : -ENOENT;
+}
+
+/* The point of the order at which a stack's history equals the others'. */
+static void control_ready(struct compartment *c, struct stack *s)
+{
+	WRITE_ONCE(s->state, STACK_READY);
+	WRITE_ONCE(c->stackless_since, 0);
+	WRITE_ONCE(c->had_stack, true);
+	ipsp_port_event(c, IPSP_EVENT_STACK_READY, 0, s->index, pid_nr(s->pid), 0);
+	ipsp_deal_run(c);
+}
+
+/* A POLICY record raises the generation; it is in force from this record on. */
+static int control_under_lock(struct compartment *c, int target, struct ipsp_record *rec,
+			      struct protect_list *list)
+{
+	struct ipsp_policy *policy = (struct ipsp_policy *)(rec + 1);
+	u32 generation = c->generation + (list ? 1 : 0);
+	int err;
+
+	if (rec->type == IPSP_REC_POLICY)
+		policy->generation = generation;
+	if (rec->type == IPSP_REC_SNAPSHOT_END)
+		((struct ipsp_snapshot *)(rec + 1))->generation = generation;
+	err = control_put_all(c, target, rec);
+	if (err)
+		return err;
+	if (list) {
+		c->generation = generation;
+		ipsp_protect_commit(c, list);
+	}
+	if (rec->type == IPSP_REC_SNAPSHOT_END && target >= 0)
+		control_ready(c, c->stack[target]);
+	return 0;
+}
+
+int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec,
+		      u32 *generation)
+{
+	struct protect_list *list = NULL;
+	int err;
+
+	lockdep_assert_held(&c->admin);
+	if (target != IPSP_TARGET_ALL &&
+	    (target < 0 || target >= (int)c->config.stacks))
+		return -EINVAL;
+	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
+		list = ipsp_protect_prepare(c, (struct ipsp_policy *)(rec + 1),
+					    (void *)((u8 *)rec + rec->data_offset),
+					    rec->data_len);
+		if (IS_ERR(list))
+			return PTR_ERR(list);
+	}
+	spin_lock_bh(&c->lock);
+	err = control_under_lock(c, target, rec, list);
+	*generation = c->generation;
+	spin_unlock_bh(&c->lock);
+	if (err && list)
+		ipsp_protect_discard(list);
+	return err;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, const struct stack *s)
+{
+	struct ticket *t;
+
+	spin_lock_bh(&c->lock);
+	t = *fifo_slot(&c->fifo[number & 1], number);
+	if (t && t->number == number && t->state == TICKET_DEALT && t->stack == s->index &&
+	    s->state == STACK_READY)
+		t->state = TICKET_ANSWERING;
+	else
+		t = NULL;
+	spin_unlock_bh(&c->lock);
+	return t;
+}
+
+void ipsp_deal_answered(struct compartment *c, struct ticket *t)
+{
+	smp_store_release(&t->state, TICKET_ANSWERED);	/* matches release.c's load */
+}
+
+void ipsp_deal_unclaim(struct compartment *c, struct ticket *t)
+{
+	spin_lock_bh(&c->lock);
+	kfree_skb_list(t->answer);
+	t->answer = NULL;
+	t->verdict = 0;
+	t->state = TICKET_DEALT;
+	spin_unlock_bh(&c->lock);
+}
+
+/* The finished head run; true when there is one. Emptied slots forget their tickets. */
+bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
+{
+	struct ticket *t, *next;
+
+	list_for_each_entry_safe(t, next, &f->pending, list) {
+		/* matches the store in ipsp_deal_answered: the answer is complete */
+		if (smp_load_acquire(&t->state) != TICKET_ANSWERED)
+			break;
+		if (f->undealt == &t->list)
+			f->undealt = t->list.next;
+		*fifo_slot(f, t->number) = NULL;
+		f->length--;
+		f->bytes -= t->skb->truesize;
+		list_move_tail(&t->list, run);
+	}
+	if (list_empty(run))
+		return false;
+	f->head_since = ktime_get_ns();
+	return true;
+}
+
+/* ---- death and deadlines --------------------------------------------------------------------- */
+
+static void ticket_drop(struct ticket *t, u32 reason)
+{
+	t->verdict = IPSP_VERDICT_DROP;
+	t->reason = reason;
+	t->state = TICKET_ANSWERED;
+}
+
+/*
+ * Back to UNDEALT. The record that the stack's own index points at is the one it died
+ * on: two such deaths make a ticket poison. A lie only moves the blame inside one
+ * compartment.
+ */
+static u32 fifo_take_back(struct compartment *c, struct fifo *f, const struct stack *s)
+{
+	u32 suspect = ipsp_ring_observe(s->down.kpeer), n = 0;
+	struct ticket *t;
+
+	f->undealt = &f->pending;
+	list_for_each_entry(t, &f->pending, list) {
+		if (t->state == TICKET_DEALT && t->stack == s->index) {
+			t->state = TICKET_UNDEALT;
+			n++;
+			if (t->at == suspect && ++t->deaths >= 2) {
+				ticket_drop(t, IPSP_DROP_POISON);
+				ipsp_port_event(c, IPSP_EVENT_POISON, 0, s->index, 0, t->number);
+			}
+		}
+		if (t->state == TICKET_UNDEALT && f->undealt == &f->pending)
+			f->undealt = &t->list;
+	}
+	return n;
+}
+
+void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
+{
+	/* No answer is in work: KICK holds the mutex while it claims. */
+	mutex_lock(&s->kick);
+	spin_lock_bh(&c->lock);
+	*pending = fifo_take_back(c, &c->fifo[IPSP_DIR_OUT], s);
+	*pending += fifo_take_back(c, &c->fifo[IPSP_DIR_IN], s);
+	if (!deal_stack(c))
+		WRITE_ONCE(c->stackless_since, ktime_get_ns() ?: 1);
+	ipsp_deal_run(c);
+	spin_unlock_bh(&c->lock);
+	mutex_unlock(&s->kick);
+	mod_delayed_work(system_highpri_wq, &c->watchdog,
+			 msecs_to_jiffies(c->config.successor_ms));
+	ipsp_release_run(c);
+}
+
+static void fifo_drop_all(struct fifo *f, u32 reason)
+{
+	struct ticket *t;
+
+	list_for_each_entry(t, &f->pending, list)
+		if (t->state == TICKET_UNDEALT || t->state == TICKET_DEALT)
+			ticket_drop(t, reason);
+	f->undealt = &f->pending;
+}
+
+/* How old the head is, in its stack's hands; 0: nothing to judge. */
+static u64 fifo_age(const struct fifo *f, u64 now)
+{
+	struct ticket *t = list_first_entry_or_null(&f->pending, struct ticket, list);
+
+	if (!t || t->state != TICKET_DEALT)
+		return 0;
+	return now - max(t->dealt_at, f->head_since);
+}
+
+/* Under c->lock; ns until the next look, 0: nothing is pending. */
+static u64 watchdog_look(struct compartment *c, u64 now)
+{
+	u64 deadline = (u64)c->config.deadline_ms * NSEC_PER_MSEC;
+	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
+	struct stack *s = deal_stack(c);
+	u64 age;
+
+	if (!c->fifo[IPSP_DIR_OUT].length && !c->fifo[IPSP_DIR_IN].length)
+		return 0;
+	if (!s && c->stackless_since && now - c->stackless_since >= successor) {
+		fifo_drop_all(&c->fifo[IPSP_DIR_OUT], IPSP_DROP_NO_SUCCESSOR);
+		fifo_drop_all(&c->fifo[IPSP_DIR_IN], IPSP_DROP_NO_SUCCESSOR);
+	}
+	if (!s)
+		return successor / 8 + 1;
+	age = max(fifo_age(&c->fifo[IPSP_DIR_OUT], now), fifo_age(&c->fifo[IPSP_DIR_IN], now));
+	if (age > deadline)
+		ipsp_stream_break_locked(s, IPSP_BROKEN_DEADLINE);
+	return age > deadline ? deadline : deadline - age + 1;
+}
+
+static void deal_watchdog(struct work_struct *work)
+{
+	struct compartment *c = container_of(work, struct compartment, watchdog.work);
+	u64 next;
+
+	spin_lock_bh(&c->lock);
+	next = watchdog_look(c, ktime_get_ns());
+	if (c->gone)
+		next = 0;
+	spin_unlock_bh(&c->lock);
+	ipsp_release_run(c);
+	if (next)
+		queue_delayed_work(system_highpri_wq, &c->watchdog,
+				   nsecs_to_jiffies(next) + 1);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static int fifo_init(struct fifo *f)
+{
+	INIT_LIST_HEAD(&f->pending);
+	f->undealt = &f->pending;
+	f->slot = kvcalloc(FIFO_SLOTS, sizeof(*f->slot), GFP_KERNEL_ACCOUNT);
+	return f->slot ? 0 : -ENOMEM;
+}
+
+int ipsp_deal_compartment_init(struct compartment *c)
+{
+	spin_lock_init(&c->lock);
+	INIT_DELAYED_WORK(&c->watchdog, deal_watchdog);
+	if (!fifo_init(&c->fifo[IPSP_DIR_OUT]) && !fifo_init(&c->fifo[IPSP_DIR_IN]))
+		return 0;
+	kvfree(c->fifo[IPSP_DIR_OUT].slot);
+	return -ENOMEM;
+}
+
+/* Breaks the attachment, and waits until its last answer is through. */
+static void deal_end_stack(struct compartment *c, u32 index)
+{
+	struct stack *s = c->stack[index];
+
+	if (!s)
+		return;
+	ipsp_stream_break(s, IPSP_BROKEN_NONE);
+	flush_work(&s->broken_work);
+}
+
+/*
+ * c->gone is set: capture refuses. Who may still hold a ticket: a KICK (flushed with its
+ * stack: broken_work takes its mutex), the watchdog (cancelled), a releaser (waited for).
+ */
+void ipsp_deal_compartment_end(struct compartment *c)
+{
+	u32 i;
+
+	lockdep_assert_held(&c->admin);
+	for (i = 0; i < c->config.stacks; i++)
+		deal_end_stack(c, i);
+	spin_lock_bh(&c->lock);
+	fifo_drop_all(&c->fifo[IPSP_DIR_OUT], IPSP_DROP_GONE);
+	fifo_drop_all(&c->fifo[IPSP_DIR_IN], IPSP_DROP_GONE);
+	spin_unlock_bh(&c->lock);
+	cancel_delayed_work_sync(&c->watchdog);
+	ipsp_release_run(c);
+}
+
+/* The last reference is gone, and with it every file, flow and ticket. */
+void ipsp_deal_compartment_exit(struct compartment *c)
+{
+	WARN_ON(c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length);
+	cancel_delayed_work_sync(&c->watchdog);
+	kvfree(c->fifo[IPSP_DIR_OUT].slot);
+	kvfree(c->fifo[IPSP_DIR_IN].slot);
+}
+
+int ipsp_deal_init(void)
+{
+	ticket_cache = KMEM_CACHE(ticket, SLAB_HWCACHE_ALIGN);
+	return ticket_cache ? 0 : -ENOMEM;
+}
+
+void ipsp_deal_exit(void)
+{
+	kmem_cache_destroy(ticket_cache);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* deal.h - tickets: dealt to stacks, answered in any order, released in theirs */
+#ifndef IPSP_DEAL_H
+#define IPSP_DEAL_H
+
+#include <linux/list.h>
+#include <linux/skbuff.h>
+#include <linux/types.h>
+#include "ipsec_port.h"
+
+struct compartment;
+struct flow;
+struct handle;
+struct stack;
+
+enum ticket_kind { TICKET_CLASSIFY, TICKET_PROTECT, TICKET_UNPROTECT };
+
+/*
+ * state      in fifo  who holds a copy  moved by
+ * UNDEALT    yes      nobody            capture, or the death of its stack
+ * DEALT      yes      one stack         deal_run
+ * ANSWERING  yes      answer.c, alone   ipsp_deal_claim
+ * ANSWERED   yes      nobody            answer.c, or the watchdog (drop)
+ * (freed)    no                         release.c, when it is the head
+ */
+enum ticket_state { TICKET_UNDEALT, TICKET_DEALT, TICKET_ANSWERING, TICKET_ANSWERED };
+
+struct ticket {
+	struct list_head list;		/* fifo.pending */
+	u64 number;			/* fifo.next at capture, << 1 | direction */
+	enum ticket_kind kind;
+	enum ticket_state state;
+	u8 deaths;			/* stacks that died on it; 2 = poison */
+	u8 stack;			/* index, when DEALT */
+	u16 flags;			/* IPSP_PKT_* */
+	u32 generation;			/* of the policy, when first dealt */
+	u32 at;				/* index in the down ring, when DEALT */
+	u32 mtu;			/* protect: inner MTU told */
+	int ifindex;			/* inbound: device it came by */
+	struct sk_buff *skb;		/* owned; dev is NULL while pending */
+	struct handle *handle;		/* referenced; protect, unprotect */
+	u64 first;			/* stamped numbers */
+	u32 count;
+	struct flow *flow;		/* referenced; classify */
+	u64 dealt_at;			/* ns */
+	/* the answer */
+	u16 verdict;			/* 0: none yet */
+	u16 reason;
+	u32 answer_mtu;
+	struct handle *answer_handle;	/* referenced; CLASSIFY */
+	struct sk_buff *answer;		/* list by ->next, built and checked */
+};
+
+#define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most */
+struct fifo {				/* protected by c->lock */
+	struct list_head pending;	/* in ticket order */
+	struct list_head *undealt;	/* first UNDEALT, or &pending */
+	struct ticket **slot;		/* number -> ticket, FIFO_SLOTS */
+	u64 next;
+	u32 length;
+	u32 bytes;			/* truesize of pending skbs */
+	u64 head_since;			/* ns: when the present head became head */
+	bool releasing;			/* somebody emits; he looks again before he ends */
+};
+
+int ipsp_deal_init(void);		/* slab */
+void ipsp_deal_exit(void);
+int ipsp_deal_compartment_init(struct compartment *c);	/* fifos, watchdog */
+/* DEL, under c->admin, c->gone is set: ends stacks, drops all pending as `gone`. */
+void ipsp_deal_compartment_end(struct compartment *c);
+void ipsp_deal_compartment_exit(struct compartment *c);	/* last reference: memory */
+
+/*
+ * Capture. Softirq or process context, RCU read side. All take skb over, count, and
+ * free it on every failure under its own reason; but classify, which copies the headers.
+ * It says why not (IPSP_DROP_*), or 0; `flow` is referenced by the ticket.
+ */
+u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk_buff *skb,
+		       u16 flags);
+void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
+		       u16 flags);
+void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
+			 u64 number, int ifindex);
+
+/*
+ * IPSP_IOC_CONTROL: a control record (already copied from user, sane lengths, in
+ * `rec`) into the streams of target (-1: all READY). Called under c->admin. POLICY
+ * swaps the protect list in the same critical section; SNAPSHOT_END makes the target
+ * READY. -EAGAIN: no room in one, nothing put.
+ */
+int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec,
+		      u32 *generation);
+
+/* A stack went (c->lock not held): its tickets are dealt again or wait. */
+void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
+
+/* Under c->lock: hands undealt tickets to the stack while there is room. */
+void ipsp_deal_run(struct compartment *c);
+/* The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. */
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, const struct stack *s);
+/* ANSWERING -> ANSWERED, or back to DEALT when the answer was refused. */
+void ipsp_deal_answered(struct compartment *c, struct ticket *t);
+void ipsp_deal_unclaim(struct compartment *c, struct ticket *t);
+/* Under c->lock: moves the finished head run to `run`; false: none. */
+bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run);
+/* release.c: emits the finished head run of both directions; no lock held. */
+void ipsp_release_run(struct compartment *c);
+void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
+bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
+
+#endif

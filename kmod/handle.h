@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* handle.h - the kernel's bookkeeping of one SA, without its key */
+#ifndef IPSP_HANDLE_H
+#define IPSP_HANDLE_H
+
+#include <linux/refcount.h>
+#include <linux/rhashtable.h>
+#include <net/dst_cache.h>
+#include <net/xfrm.h>
+#include "ipsec_port.h"
+
+struct compartment;
+struct counter;
+
+struct handle_key {			/* no holes; memcmp'd and hashed */
+	u8 destination[16];
+	__be32 spi;
+	u8 direction;
+	u8 family;
+	u8 protocol;
+	u8 reserved;
+};
+
+struct handle {
+	struct rhash_head node;		/* ipsp_net.handles */
+	struct rcu_head rcu;
+	refcount_t ref;			/* xarray, tickets, flows */
+	struct compartment *c;		/* referenced */
+	struct ipsp_handle config;	/* id set; next, counts unused */
+	struct handle_key key;
+	struct counter *counter;	/* referenced */
+	struct xfrm_state *xs;		/* keyless; for dst->xfrm and secpath; our reference */
+	struct dst_cache outer;		/* route to the tunnel's other end, mark 0 */
+	bool dead;			/* deleted: takes no new ticket */
+	atomic64_t packets, bytes, dropped, replayed, integrity;
+	u64 used_first, used_last;	/* ns, realtime, coarse */
+};
+
+int ipsp_handle_net_init(struct net *net);
+void ipsp_handle_net_exit(struct net *net);
+
+/* The ioctls; under c->admin. */
+int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config);
+int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config);
+int ipsp_handle_del(struct compartment *c, u32 id);
+int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config);
+void ipsp_handle_compartment_exit(struct compartment *c);	/* deletes all */
+
+/* RCU read side; NULL or a live one, not referenced. */
+struct handle *ipsp_handle_find_in(struct net *net, u8 family, const void *destination,
+				   u8 protocol, __be32 spi);
+/* Is this (outbound) packet of one of our SAs? Then it is our own output. */
+bool ipsp_handle_is_own(struct net *net, u8 family, const void *destination,
+			u8 protocol, __be32 spi);
+struct handle *ipsp_handle_by_id(struct compartment *c, u32 id);	/* RCU */
+
+bool ipsp_handle_hold(struct handle *h);	/* false: going */
+void ipsp_handle_put(struct handle *h);
+/* The handle an xfrm_state of a secpath belongs to, or NULL if it is not ours. RCU. */
+struct handle *ipsp_handle_of_state(const struct xfrm_state *x);
+
+/* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68/1280-ish. */
+u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
+void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
+
+/* counter.c: numbers and windows, named by key; they outlive their handles. */
+int ipsp_counter_init(void);
+void ipsp_counter_exit(void);
+const u8 *ipsp_counter_hash_key(void);		/* IPSP_HASH_KEY_LEN bytes */
+/* window 0 for outbound. -ENOSPC: no room for another tombstone. */
+struct counter *ipsp_counter_get(const u8 *name, u64 next, u64 ceiling, bool esn,
+				 u32 window);
+void ipsp_counter_put(struct counter *n);
+int ipsp_counter_raise(struct counter *n, u64 next, u64 ceiling);
+u64 ipsp_counter_next(struct counter *n);	/* next to stamp, or highest seen */
+/* Takes count numbers; false: the ceiling (or 2^32 - 1, 2^64 - 1) is reached. */
+bool ipsp_counter_take(struct counter *n, u32 count, u64 *first);
+/* Inbound. infer: the 64-bit number of a wire number (RFC 4304 / 4303 appendix A).
+ * check: false for what is left of the window or seen. accept: checks and sets, at release. */
+u64 ipsp_counter_infer(struct counter *n, u32 wire);
+bool ipsp_counter_check(struct counter *n, u64 number);
+bool ipsp_counter_accept(struct counter *n, u64 number);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* netns.h - what the module keeps for each network namespace */
+#ifndef IPSP_NETNS_H
+#define IPSP_NETNS_H
+
+#include <linux/rhashtable.h>
+#include <net/dst_ops.h>
+#include <net/net_namespace.h>
+#include <net/netns/generic.h>
+
+struct rule_table;
+
+struct ipsp_net {
+	struct rule_table __rcu *rules;		/* written under ipsp_compartment_mutex */
+	struct rhashtable handles;		/* all handles, by struct handle_key */
+	atomic_t handles_out;			/* how many of them are outbound */
+	struct dst_ops divert4;			/* of diverted dsts, see divert.c */
+	struct dst_ops divert6;
+};
+
+extern unsigned int ipsp_net_id;
+
+static inline struct ipsp_net *ipsp_net(const struct net *net)
+{
+	return net_generic(net, ipsp_net_id);
+}
+
+int ipsp_netns_init(void);
+void ipsp_netns_exit(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* port.h - the character device of a compartment: roles, ioctls, messages */
+#ifndef IPSP_PORT_H
+#define IPSP_PORT_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include "ipsec_port.h"
+
+struct compartment;
+struct port_file;
+
+/* Records for the manager, and who asked what. */
+struct mailbox {
+	spinlock_t lock;		/* protects all below */
+	struct list_head events;	/* struct message, oldest first, bounded */
+	u32 queued;
+	u32 lost;			/* events that did not fit since the last EVENT_LOST */
+	wait_queue_head_t wait;		/* the manager */
+	struct port_file *manager;	/* NULL: none */
+	struct list_head admins;	/* struct port_file: open admin requests and replies */
+	u64 next_id;
+};
+
+int ipsp_port_init(void);		/* chrdev region, class, /dev/ipsec-port/control */
+void ipsp_port_exit(void);
+
+/* The device node of a compartment: /dev/ipsec-port/NAME. Caller: compartment.c */
+int ipsp_port_create(struct compartment *c);
+void ipsp_port_destroy(struct compartment *c);
+
+void ipsp_port_mailbox_init(struct mailbox *m);
+void ipsp_port_mailbox_purge(struct mailbox *m);
+
+/* An event for the manager; any context; counted as lost when the mailbox is full. */
+void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, s32 pid,
+		     u64 count);
+/* A whole record (an ACQUIRE) for the manager; false: full. Any context. */
+bool ipsp_port_post(struct compartment *c, const struct ipsp_record *rec, u32 size);
+
+/* A down stream has room again: POLLOUT for the manager. Any context. */
+void ipsp_port_control_room(struct compartment *c);
+
+/* control.c: the ioctls of /dev/ipsec-port/control */
+extern const struct file_operations ipsp_control_fops;
+
+#endif

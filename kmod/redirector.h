@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* redirector.h - pass, drop, or give to a port: netfilter hooks, diverted dst, input */
+#ifndef IPSP_REDIRECTOR_H
+#define IPSP_REDIRECTOR_H
+
+#include <linux/netfilter.h>
+#include "flow.h"
+
+struct handle;
+struct ticket;
+
+int ipsp_redirector_net_init(struct net *net);		/* registers the hooks */
+void ipsp_redirector_net_exit(struct net *net);
+void ipsp_redirector_resume(struct asked *a, struct flow *f);	/* takes a over */
+
+/* packet.c: fills the tuple from an skb whose network header is set; false: no IP,
+ * malformed. Sets IPSP_PKT_FRAGMENT in *flags for a fragment. */
+bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
+		       u16 *flags);
+
+/* divert.c: the dst whose output is ours */
+int ipsp_divert_net_init(struct net *net);
+void ipsp_divert_net_exit(struct net *net);
+bool ipsp_divert(struct net *net, struct sk_buff *skb, struct flow *f);	/* false: no memory */
+bool ipsp_divert_is_ours(const struct dst_entry *dst);
+/* What the packet would have left by without us. */
+struct dst_entry *ipsp_divert_path(struct dst_entry *dst);
+int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb);
+
+/* input.c: protocol handlers for ESP */
+int ipsp_input_init(void);
+void ipsp_input_exit(void);
+
+/* reinject.c: what release does with an answered ticket; all in softirq-off context */
+int ipsp_reinject_init(void);
+void ipsp_reinject_exit(void);
+void ipsp_reinject_out(struct compartment *c, struct ticket *t);
+void ipsp_reinject_in(struct compartment *c, struct ticket *t);
+void ipsp_reinject_toobig(struct compartment *c, struct ticket *t);
+/* Where protected packets of h leave: referenced, or NULL: no route. */
+struct dst_entry *ipsp_reinject_path(struct compartment *c, struct handle *h,
+				     const struct sk_buff *skb);
+void ipsp_reinject_clear(struct net *net, struct sock *sk, struct sk_buff *skb);
+
+#endif

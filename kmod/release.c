@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * release.c - answered tickets leave, in ticket order, with their effect
+ *
+ * One releaser at a time for each direction: he detaches the finished head run under
+ * the lock, emits it outside, and looks again before he ends, so that whoever finds
+ * `releasing` set may go home.
+ */
+#include <linux/slab.h>
+#include "compat/compat.h"
+#include "compartment.h"
+#include "handle.h"
+#include "redirector.h"
+#include "trace.h"
+
+static void release_drop(struct compartment *c, struct ticket *t)
+{
+	ipsp_count_drop(c, t->reason);
+	if (t->handle) {
+		atomic64_inc(&t->handle->dropped);
+		if (t->reason == IPSP_DROP_INTEGRITY)
+			atomic64_inc(&t->handle->integrity);
+	}
+	trace_ipsp_drop(c->config.name, t->number, t->reason);
+}
+
+/* Any verdict of a classify ticket opens its flow, DROP as well. */
+static void release_classify(struct compartment *c, struct ticket *t)
+{
+	if (t->verdict == IPSP_VERDICT_CLASSIFY)
+		ipsp_count(c, CLASSIFIED);
+	else if (t->verdict == IPSP_VERDICT_BYPASS)
+		ipsp_count(c, BYPASSED);
+	else
+		release_drop(c, t);
+	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, t->generation);
+}
+
+static void release_protect(struct compartment *c, struct ticket *t)
+{
+	if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
+		ipsp_count(c, RELEASED);
+		ipsp_reinject_out(c, t);
+	} else if (t->verdict == IPSP_VERDICT_TOOBIG) {
+		ipsp_count(c, TOOBIG);
+		ipsp_reinject_toobig(c, t);
+	} else {
+		release_drop(c, t);
+	}
+}
+
+/* The replay bit is set here, in ticket order: a number pending twice passes once. */
+static void release_unprotect(struct compartment *c, struct ticket *t)
+{
+	if (t->verdict == IPSP_VERDICT_TRANSFORMED || t->reason == IPSP_DROP_DUMMY) {
+		if (!ipsp_counter_accept(t->handle->counter, t->first)) {
+			t->verdict = IPSP_VERDICT_DROP;
+			t->reason = IPSP_DROP_REPLAY;
+			atomic64_inc(&t->handle->replayed);
+		}
+	}
+	if (t->verdict != IPSP_VERDICT_TRANSFORMED) {
+		release_drop(c, t);
+		return;
+	}
+	ipsp_count(c, RELEASED);
+	ipsp_reinject_in(c, t);
+}
+
+static void (*const release_kind[])(struct compartment *c, struct ticket *t) = {
+	[TICKET_CLASSIFY] = release_classify,
+	[TICKET_PROTECT] = release_protect,
+	[TICKET_UNPROTECT] = release_unprotect,
+};
+
+static void release_emit(struct compartment *c, struct list_head *run)
+{
+	struct ticket *t, *next;
+
+	local_bh_disable();
+	rcu_read_lock();
+	list_for_each_entry_safe(t, next, run, list) {
+		list_del(&t->list);
+		trace_ipsp_release(c->config.name, t->number, t->verdict);
+		release_kind[t->kind](c, t);
+		ipsp_deal_ticket_free(t);
+	}
+	rcu_read_unlock();
+	local_bh_enable();
+}
+
+static void release_fifo(struct compartment *c, struct fifo *f)
+{
+	LIST_HEAD(run);
+
+	spin_lock_bh(&c->lock);
+	if (f->releasing) {
+		spin_unlock_bh(&c->lock);
+		return;
+	}
+	f->releasing = true;
+	while (ipsp_deal_detach_finished(f, &run)) {
+		spin_unlock_bh(&c->lock);
+		release_emit(c, &run);
+		spin_lock_bh(&c->lock);
+	}
+	f->releasing = false;
+	spin_unlock_bh(&c->lock);
+}
+
+void ipsp_release_run(struct compartment *c)
+{
+	release_fifo(c, &c->fifo[IPSP_DIR_OUT]);
+	release_fifo(c, &c->fifo[IPSP_DIR_IN]);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* rule.h - the redirector's ordered table, one a namespace, replaced as a whole */
+#ifndef IPSP_RULE_H
+#define IPSP_RULE_H
+
+#include <linux/cred.h>
+#include <linux/netdevice.h>
+#include "ipsec_port_selector.h"
+
+struct compartment;
+struct sock;
+
+struct rule {
+	struct ipsp_rule config;
+	struct compartment *c;		/* referenced; NULL unless TO_PORT */
+	u64 __percpu *hits;		/* NULL is allowed: not counted */
+};
+
+struct rule_table {
+	struct rcu_head rcu;
+	u32 count;
+	u8 directions;			/* of all rules: skip the rest quickly */
+	struct rule rule[];
+};
+
+/* From user space (already copied); -EINVAL, -ENOENT, -EOPNOTSUPP with *bad set. */
+int ipsp_rule_set(struct net *net, const struct ipsp_rule *rules, u32 count, u32 *bad);
+/* Copies at most count; returns the number of rules there are. */
+u32 ipsp_rule_get(struct net *net, struct ipsp_rule *out, u32 count);
+void ipsp_rule_net_exit(struct net *net);
+
+/* RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device. */
+const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
+				  const struct net_device *dev, const struct sock *sk);
+/* RCU read side: do the rules give this inner packet (direction IN or FWD) to c? */
+bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
+			    const struct ipsp_tuple *t, const struct net_device *dev);
+
+static inline bool ipsp_rule_protects(const struct rule *r)
+{
+	return r->config.flags & IPSP_RULEF_PROTECT;
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* stream.h - an attached stack and its two rings (see ipsec_port_ring.h) */
+#ifndef IPSP_STREAM_H
+#define IPSP_STREAM_H
+
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "ipsec_port_ring.h"
+
+struct compartment;
+
+/*
+ * state     packets  control  KICK   moved by
+ * AWAITS    no       own snapshot  yes  attach
+ * READY     yes      yes      yes    SNAPSHOT_END (deal.c), under c->lock
+ * BROKEN    no       no       EPIPE  ipsp_stream_break, under c->lock
+ */
+enum stack_state { STACK_AWAITS, STACK_READY, STACK_BROKEN };
+
+struct area {
+	struct page **pages;
+	u32 count;
+	void *base;			/* vmapped twice in a row (rings), once (words) */
+};
+
+#define STREAM_SECRETS 256
+struct secret {				/* a record in the down ring that holds a key */
+	u32 at, len;
+};
+
+struct stack {
+	struct compartment *c;		/* referenced */
+	u32 index;
+	enum stack_state state;		/* written under c->lock */
+	u32 cause;			/* IPSP_BROKEN_* once BROKEN */
+	struct mm_struct *mm;		/* mmgrab: compared, never entered */
+	struct pid *pid;
+	struct address_space *mapping;	/* of the file that attached: what is zapped */
+	struct mutex kick;		/* one KICK/GETMSG/PUTMSG at a time: protects up, scratch */
+	bool mapped;			/* mmap was used: no GETMSG/PUTMSG */
+	wait_queue_head_t wait;		/* KICK WAIT, poll */
+	struct area kernel_words, stack_words, down_area, up_area;
+	struct ipsp_ring down;		/* we produce; protected by c->lock */
+	struct ipsp_ring up;		/* we consume; protected by kick */
+	u32 message_at;			/* GETMSG without mmap: what was read of down */
+	struct secret secrets[STREAM_SECRETS];	/* protected by c->lock */
+	u32 secret_head, secret_tail;
+	bool control_waits;		/* EAGAIN was given: POLLOUT for the manager */
+	struct work_struct broken_work;	/* the part of a break that may sleep */
+};
+
+/* Process context. index < config.stacks was checked by the caller, under c->admin. */
+struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *file);
+/* Release of the file or the end of the mm: tickets go back to be dealt again. */
+void ipsp_stream_detach(struct stack *s);
+
+int ipsp_stream_mmap(struct stack *s, struct vm_area_struct *vma);
+void ipsp_stream_layout(const struct stack *s, struct ipsp_layout *out);
+/* GETMSG, PUTMSG of a stack that does not mmap. Block unless nonblock. */
+long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
+long ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
+__poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait);
+
+/* Breaks the attachment: POLLERR, mappings zapped, process killed, tickets dealt again.
+ * Any context; the slow part runs in a work. The second form: under c->lock. */
+void ipsp_stream_break(struct stack *s, u32 cause);
+void ipsp_stream_break_locked(struct stack *s, u32 cause);
+
+/* Under c->lock. NULL: no room. The header's len is set; the caller fills the rest. */
+struct ipsp_record *ipsp_stream_reserve(struct stack *s, u32 control_len, u32 data_len);
+bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);	/* false: too many */
+void ipsp_stream_submit(struct stack *s);	/* publishes and wakes */
+bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
+
+/* answer.c: takes all submitted up records (hostile), then maybe sleeps. */
+long ipsp_answer_kick(struct stack *s, unsigned long flags);
+
+#endif
