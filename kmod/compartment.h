@@ -47,10 +47,12 @@ struct compartment {
 	struct protect_list __rcu *protect;	/* written under admin */
 	struct flow_table flows;
 	struct xarray handles;		/* id -> struct handle, written under admin */
+	u32 handle_next;		/* ids go round, so that none is soon used again */
 	struct mailbox mailbox;		/* manager and admins */
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
 	struct delayed_work watchdog;	/* deadlines, see deal.c */
+	struct work_struct end;		/* the last reference went */
 };
 
 extern struct mutex ipsp_compartment_mutex;	/* protects the list, rules, minors */

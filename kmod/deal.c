@@ -15,7 +15,6 @@
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include <net/dst.h>
-#include <net/gso.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include "compat/compat.h"
@@ -666,7 +665,7 @@ static void fifo_drop_all(struct fifo *f, u32 reason)
 }
 
 /* How old the head is, in its stack's hands; 0: nothing to judge. */
-static u64 fifo_age(const struct fifo *f, u64 now)
+static u64 fifo_age(struct fifo *f, u64 now)
 {
 	struct ticket *t = list_first_entry_or_null(&f->pending, struct ticket, list);
 

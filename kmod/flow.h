@@ -30,6 +30,7 @@ struct flow {
 	struct ipsp_tuple tuple;
 	bool cached;			/* in the table; else for one packet only */
 	enum flow_state state;		/* written under lock */
+	enum flow_state answer;		/* what it becomes when the queue has drained */
 	u16 reason;			/* DROP */
 	u32 generation;
 	struct handle *handle;		/* referenced; PROTECT */
@@ -57,11 +58,12 @@ enum flow_stage {
 	FLOW_AT_CAPTURE,		/* POST_ROUTING is behind it */
 };
 
+/* Devices and the socket are referenced. */
 struct asked {
 	struct list_head list;
 	struct sk_buff *skb;
 	enum flow_stage stage;
-	struct nf_hook_state state;	/* devices and sk referenced */
+	struct nf_hook_state state;
 };
 
 int ipsp_flow_init(void);
@@ -79,7 +81,7 @@ enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *
 				bool protect);
 /* Queues skb on the flow (made if unknown) and asks. Takes skb over always. */
 void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_buff *skb,
-		   enum flow_stage stage, const struct nf_hook_state *state);
+		   enum flow_stage stage, const struct nf_hook_state *state, u16 flags);
 /* The answer of a classify ticket: opens the flow and sends on what waited. */
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 		      u32 generation);

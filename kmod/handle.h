@@ -5,6 +5,7 @@
 
 #include <linux/refcount.h>
 #include <linux/rhashtable.h>
+#include <linux/workqueue.h>
 #include <net/dst_cache.h>
 #include <net/xfrm.h>
 #include "ipsec_port.h"
@@ -34,8 +35,11 @@ struct handle {
 	bool dead;			/* deleted: takes no new ticket */
 	atomic64_t packets, bytes, dropped, replayed, integrity;
 	u64 used_first, used_last;	/* ns, realtime, coarse */
+	struct work_struct end;		/* the last reference went */
 };
 
+int ipsp_handle_init(void);			/* with the counters */
+void ipsp_handle_exit(void);
 int ipsp_handle_net_init(struct net *net);
 void ipsp_handle_net_exit(struct net *net);
 

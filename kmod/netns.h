@@ -7,6 +7,7 @@
 #include <net/dst_ops.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
+#include "ipsec_port.h"
 
 struct rule_table;
 
@@ -14,6 +15,7 @@ struct ipsp_net {
 	struct rule_table __rcu *rules;		/* written under ipsp_compartment_mutex */
 	struct rhashtable handles;		/* all handles, by struct handle_key */
 	atomic_t handles_out;			/* how many of them are outbound */
+	atomic64_t drop[IPSP_DROP_COUNT];	/* that belong to no compartment */
 	struct dst_ops divert4;			/* of diverted dsts, see divert.c */
 	struct dst_ops divert6;
 };

@@ -31,6 +31,9 @@ void ipsp_port_exit(void);
 int ipsp_port_create(struct compartment *c);
 void ipsp_port_destroy(struct compartment *c);
 
+/* The compartment goes: the manager and admins get EPIPE, the stored file is let go. */
+void ipsp_port_forget(struct compartment *c);
+
 void ipsp_port_mailbox_init(struct mailbox *m);
 void ipsp_port_mailbox_purge(struct mailbox *m);
 

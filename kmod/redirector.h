@@ -11,14 +11,22 @@ struct ticket;
 
 int ipsp_redirector_net_init(struct net *net);		/* registers the hooks */
 void ipsp_redirector_net_exit(struct net *net);
-void ipsp_redirector_resume(struct asked *a, struct flow *f);	/* takes a over */
+/* Sends on a packet whose flow has been answered (f->answer). Takes skb over. */
+void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
+			    struct nf_hook_state *state, struct flow *f);
 
 /* packet.c: fills the tuple from an skb whose network header is set; false: no IP,
  * malformed. Sets IPSP_PKT_FRAGMENT in *flags for a fragment. */
 bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
 		       u16 *flags);
 
+bool ipsp_packet_is_discovery(const struct ipsp_tuple *t);
+/* An outbound ESP packet's SPI; false: none. */
+bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi);
+
 /* divert.c: the dst whose output is ours */
+int ipsp_divert_init(void);
+void ipsp_divert_exit(void);
 int ipsp_divert_net_init(struct net *net);
 void ipsp_divert_net_exit(struct net *net);
 bool ipsp_divert(struct net *net, struct sk_buff *skb, struct flow *f);	/* false: no memory */
@@ -31,11 +39,12 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 int ipsp_input_init(void);
 void ipsp_input_exit(void);
 
-/* reinject.c: what release does with an answered ticket; all in softirq-off context */
+/* reinject.c: what release does with an answered ticket; softirqs off, RCU read side.
+ * out and in: 0, or the reason (IPSP_DROP_*) why nothing left; the answer stays then. */
 int ipsp_reinject_init(void);
 void ipsp_reinject_exit(void);
-void ipsp_reinject_out(struct compartment *c, struct ticket *t);
-void ipsp_reinject_in(struct compartment *c, struct ticket *t);
+u32 ipsp_reinject_out(struct compartment *c, struct ticket *t);
+u32 ipsp_reinject_in(struct compartment *c, struct ticket *t);
 void ipsp_reinject_toobig(struct compartment *c, struct ticket *t);
 /* Where protected packets of h leave: referenced, or NULL: no route. */
 struct dst_entry *ipsp_reinject_path(struct compartment *c, struct handle *h,

@@ -24,6 +24,16 @@ static void release_drop(struct compartment *c, struct ticket *t)
 	trace_ipsp_drop(c->config.name, t->number, t->reason);
 }
 
+static void release_counted(struct compartment *c, struct ticket *t, u32 reason)
+{
+	if (!reason) {
+		ipsp_count(c, RELEASED);
+		return;
+	}
+	t->reason = reason;
+	release_drop(c, t);
+}
+
 /* Any verdict of a classify ticket opens its flow, DROP as well. */
 static void release_classify(struct compartment *c, struct ticket *t)
 {
@@ -39,8 +49,7 @@ static void release_classify(struct compartment *c, struct ticket *t)
 static void release_protect(struct compartment *c, struct ticket *t)
 {
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
-		ipsp_count(c, RELEASED);
-		ipsp_reinject_out(c, t);
+		release_counted(c, t, ipsp_reinject_out(c, t));
 	} else if (t->verdict == IPSP_VERDICT_TOOBIG) {
 		ipsp_count(c, TOOBIG);
 		ipsp_reinject_toobig(c, t);
@@ -63,8 +72,7 @@ static void release_unprotect(struct compartment *c, struct ticket *t)
 		release_drop(c, t);
 		return;
 	}
-	ipsp_count(c, RELEASED);
-	ipsp_reinject_in(c, t);
+	release_counted(c, t, ipsp_reinject_in(c, t));
 }
 
 static void (*const release_kind[])(struct compartment *c, struct ticket *t) = {

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * handle.c - one SA as the kernel knows it: addresses, SPI, bound, counter; no key
+ *
+ * Who may hold a handle: the compartment's xarray until DEL, tickets that bear it until
+ * they are released, flows and diverted dsts until flushed. A dead one takes no new
+ * ticket. The last reference may go in softirq, so the end runs in a work (the counter's
+ * tables need a mutex).
+ */
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <net/ip.h>
+#include "compartment.h"
+#include "handle.h"
+#include "netns.h"
+
+static const struct rhashtable_params handle_params = {
+	.head_offset = offsetof(struct handle, node),
+	.key_offset = offsetof(struct handle, key),
+	.key_len = sizeof(struct handle_key),
+	.automatic_shrinking = true,
+};
+
+static struct workqueue_struct *handle_wq;
+
+/* ---- checks ------------------------------------------------------------------------------ */
+
+static int handle_check_served(const struct ipsp_handle *h)
+{
+	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET || h->encap_source ||
+	    h->encap_destination || h->soft_bytes || h->hard_bytes || h->soft_packets ||
+	    h->hard_packets)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static int handle_check_window(const struct ipsp_handle *h)
+{
+	if (h->direction == IPSP_DIR_OUT || !h->window)
+		return h->window ? -EINVAL : 0;
+	return h->window < IPSP_WINDOW_MIN || h->window > IPSP_WINDOW_MAX ? -EINVAL : 0;
+}
+
+static int handle_check(const struct ipsp_handle *h)
+{
+	if ((h->flags & ~IPSP_HANDLEF_ALL) || memchr_inv(h->reserved, 0, sizeof(h->reserved)))
+		return -EINVAL;
+	if (h->direction > IPSP_DIR_IN || (h->family != 4 && h->family != 6) ||
+	    (h->mode != IPSP_SA_TUNNEL && h->mode != IPSP_SA_TRANSPORT &&
+	     h->mode != IPSP_SA_BEET) ||
+	    (h->protocol != IPPROTO_ESP && h->protocol != IPPROTO_AH))
+		return -EINVAL;
+	if (!h->spi || ntohl(h->spi) < 256 || !is_power_of_2(h->align) || h->align > 256 ||
+	    h->fixed < 36 || h->fixed > 512 || (h->mark & ~h->mark_mask))
+		return -EINVAL;
+	return handle_check_served(h) ?: handle_check_window(h);
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static struct xfrm_state *handle_state(struct net *net, const struct ipsp_handle *h)
+{
+	struct xfrm_state *x = xfrm_state_alloc(net);
+
+	if (!x)
+		return NULL;
+	x->km.state = XFRM_STATE_VALID;
+	x->id.proto = h->protocol;
+	x->id.spi = h->spi;
+	memcpy(&x->id.daddr, h->destination, 16);
+	memcpy(&x->props.saddr, h->source, 16);
+	x->props.family = h->family == 4 ? AF_INET : AF_INET6;
+	x->props.mode = h->mode;
+	x->props.reqid = h->reqid;
+	/* what lets a tunnel's packet pass the policy check without a kernel policy */
+	x->xso.type = XFRM_DEV_OFFLOAD_CRYPTO;
+	return x;
+}
+
+static void handle_free_rcu(struct rcu_head *head)
+{
+	kfree(container_of(head, struct handle, rcu));
+	ipsp_stats_freed();
+}
+
+static void handle_end(struct work_struct *work)
+{
+	struct handle *h = container_of(work, struct handle, end);
+	struct compartment *c = h->c;
+
+	h->xs->km.state = XFRM_STATE_DEAD;
+	xfrm_state_put(h->xs);
+	dst_cache_destroy(&h->outer);
+	ipsp_counter_put(h->counter);
+	ipsp_compartment_put(c);
+	call_rcu(&h->rcu, handle_free_rcu);
+}
+
+bool ipsp_handle_hold(struct handle *h)
+{
+	return refcount_inc_not_zero(&h->ref);
+}
+
+void ipsp_handle_put(struct handle *h)
+{
+	if (refcount_dec_and_test(&h->ref))
+		queue_work(handle_wq, &h->end);
+}
+
+static void handle_fill_key(struct handle_key *key, const struct ipsp_handle *h)
+{
+	memset(key, 0, sizeof(*key));
+	memcpy(key->destination, h->destination, 16);
+	key->spi = h->spi;
+	key->direction = h->direction;
+	key->family = h->family;
+	key->protocol = h->protocol;
+}
+
+/* Counter, state and route cache; on failure all of it is undone. */
+static int handle_parts(struct handle *h, struct net *net)
+{
+	const struct ipsp_handle *config = &h->config;
+	int err;
+
+	h->counter = ipsp_counter_get(config->counter, config->next, config->ceiling,
+				      config->flags & IPSP_HANDLEF_ESN, config->window);
+	if (IS_ERR(h->counter))
+		return PTR_ERR(h->counter);
+	err = dst_cache_init(&h->outer, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto err_counter;
+	h->xs = handle_state(net, config);
+	if (h->xs)
+		return 0;
+	err = -ENOMEM;
+	dst_cache_destroy(&h->outer);
+err_counter:
+	ipsp_counter_put(h->counter);
+	return err;
+}
+
+static struct handle *handle_new(struct compartment *c, const struct ipsp_handle *config)
+{
+	struct handle *h = kzalloc(sizeof(*h), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!h)
+		return ERR_PTR(-ENOMEM);
+	h->config = *config;
+	err = handle_parts(h, c->net);
+	if (err) {
+		kfree(h);
+		return ERR_PTR(err);
+	}
+	handle_fill_key(&h->key, config);
+	refcount_set(&h->ref, 1);
+	INIT_WORK(&h->end, handle_end);
+	h->c = c;
+	ipsp_compartment_hold(c);
+	ipsp_stats_made();
+	return h;
+}
+
+static void handle_unlink(struct handle *h)
+{
+	struct ipsp_net *n = ipsp_net(h->c->net);
+
+	lockdep_assert_held(&h->c->admin);
+	WRITE_ONCE(h->dead, true);
+	if (h->config.direction == IPSP_DIR_OUT)
+		atomic_dec(&n->handles_out);
+	rhashtable_remove_fast(&n->handles, &h->node, handle_params);
+	xa_erase(&h->c->handles, h->config.id);
+	h->c->config.handles--;
+	ipsp_flow_flush_handle(h->c, h);
+	ipsp_handle_put(h);
+}
+
+/* ---- the ioctls ------------------------------------------------------------------------------ */
+
+int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
+{
+	struct ipsp_net *n = ipsp_net(c->net);
+	struct handle *h;
+	int err;
+
+	lockdep_assert_held(&c->admin);
+	err = handle_check(config);
+	if (err)
+		return err;
+	if (c->config.handles >= c->config.handles_max)
+		return -ENOSPC;
+	h = handle_new(c, config);
+	if (IS_ERR(h))
+		return PTR_ERR(h);
+	err = xa_alloc_cyclic(&c->handles, &h->config.id, h, XA_LIMIT(1, U32_MAX),
+			      &c->handle_next, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
+		goto err_put;
+	err = rhashtable_insert_fast(&n->handles, &h->node, handle_params);
+	if (err)
+		goto err_erase;
+	if (config->direction == IPSP_DIR_OUT)
+		atomic_inc(&n->handles_out);
+	c->config.handles++;
+	config->id = h->config.id;
+	return 0;
+err_erase:
+	xa_erase(&c->handles, h->config.id);
+err_put:
+	h->dead = true;
+	ipsp_handle_put(h);
+	return err;
+}
+
+int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config)
+{
+	struct handle *h;
+
+	lockdep_assert_held(&c->admin);
+	h = xa_load(&c->handles, config->id);
+	if (!h)
+		return -ENOENT;
+	return ipsp_counter_raise(h->counter, config->next, config->ceiling);
+}
+
+int ipsp_handle_del(struct compartment *c, u32 id)
+{
+	struct handle *h;
+
+	lockdep_assert_held(&c->admin);
+	h = xa_load(&c->handles, id);
+	if (!h)
+		return -ENOENT;
+	handle_unlink(h);
+	return 0;
+}
+
+int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
+{
+	struct handle *h;
+
+	lockdep_assert_held(&c->admin);
+	h = xa_load(&c->handles, config->id);
+	if (!h)
+		return -ENOENT;
+	*config = h->config;
+	config->next = ipsp_counter_next(h->counter);
+	config->packets = atomic64_read(&h->packets);
+	config->bytes = atomic64_read(&h->bytes);
+	config->dropped = atomic64_read(&h->dropped);
+	config->replayed = atomic64_read(&h->replayed);
+	config->integrity_failed = atomic64_read(&h->integrity);
+	config->used_first = READ_ONCE(h->used_first);
+	config->used_last = READ_ONCE(h->used_last);
+	return 0;
+}
+
+void ipsp_handle_compartment_exit(struct compartment *c)
+{
+	unsigned long id;
+	struct handle *h;
+
+	lockdep_assert_held(&c->admin);
+	xa_for_each(&c->handles, id, h)
+		handle_unlink(h);
+}
+
+/* ---- the packet path --------------------------------------------------------------------------- */
+
+static struct handle *handle_find(struct net *net, u8 direction, u8 family,
+				  const void *destination, u8 protocol, __be32 spi)
+{
+	struct handle_key key = {
+		.spi = spi, .direction = direction, .family = family, .protocol = protocol,
+	};
+
+	memcpy(key.destination, destination, family == 4 ? 4 : 16);
+	return rhashtable_lookup(&ipsp_net(net)->handles, &key, handle_params);
+}
+
+struct handle *ipsp_handle_find_in(struct net *net, u8 family, const void *destination,
+				   u8 protocol, __be32 spi)
+{
+	return handle_find(net, IPSP_DIR_IN, family, destination, protocol, spi);
+}
+
+bool ipsp_handle_is_own(struct net *net, u8 family, const void *destination, u8 protocol,
+			__be32 spi)
+{
+	return handle_find(net, IPSP_DIR_OUT, family, destination, protocol, spi);
+}
+
+struct handle *ipsp_handle_by_id(struct compartment *c, u32 id)
+{
+	struct handle *h = xa_load(&c->handles, id);
+
+	return h && !READ_ONCE(h->dead) ? h : NULL;
+}
+
+/* xfrm_state_alloc() gave it our namespace; the SPI and address find the handle. */
+struct handle *ipsp_handle_of_state(const struct xfrm_state *x)
+{
+	u8 family = x->props.family == AF_INET ? 4 : 6;
+	struct handle *h = handle_find(xs_net((struct xfrm_state *)x), IPSP_DIR_IN, family,
+				       &x->id.daddr, x->id.proto, x->id.spi);
+
+	return h && h->xs == x ? h : NULL;
+}
+
+u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
+{
+	const struct ipsp_handle *c = &h->config;
+	u32 floor = c->family == 4 ? IPSP_MTU_FLOOR4 : 0, mtu;
+	u32 header = c->mode == IPSP_SA_TRANSPORT ? (c->family == 4 ? 20 : 40) : 0;
+
+	if (path_mtu < c->fixed + IPSP_MTU_FLOOR4 + 2)
+		return IPSP_MTU_FLOOR4;
+	mtu = ((path_mtu - c->fixed) & ~((u32)c->align - 1)) - 2 + header;
+	return max(mtu, floor);
+}
+
+void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
+{
+	u64 now = ktime_get_coarse_real_ns();
+
+	atomic64_add(packets, &h->packets);
+	atomic64_add(bytes, &h->bytes);
+	if (!READ_ONCE(h->used_first))
+		WRITE_ONCE(h->used_first, now);
+	WRITE_ONCE(h->used_last, now);
+}
+
+/* ---- namespaces, module ---------------------------------------------------------------------------- */
+
+int ipsp_handle_net_init(struct net *net)
+{
+	return rhashtable_init(&ipsp_net(net)->handles, &handle_params);
+}
+
+void ipsp_handle_net_exit(struct net *net)
+{
+	flush_workqueue(handle_wq);
+	rhashtable_destroy(&ipsp_net(net)->handles);
+}
+
+int ipsp_handle_init(void)
+{
+	int err = ipsp_counter_init();
+
+	if (err)
+		return err;
+	handle_wq = alloc_workqueue("ipsp_handle", 0, 0);
+	return handle_wq ? 0 : -ENOMEM;
+}
+
+void ipsp_handle_exit(void)
+{
+	rcu_barrier();			/* flows and dsts that put their handle */
+	destroy_workqueue(handle_wq);
+	rcu_barrier();			/* handle_free_rcu */
+	ipsp_counter_exit();
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * input.c - ESP from the wire: the SPI decides whose it is
+ *
+ * The kernel's own protocol demultiplexer calls us with reassembled packets, extension
+ * headers done. An SPI that no compartment owns is somebody else's: -EINVAL, and the next
+ * handler is asked. What lies outside the replay window costs nobody a cycle more.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <net/esp.h>
+#include <net/icmp.h>
+#include <net/ip6_route.h>
+#include <net/route.h>
+#include <net/xfrm.h>
+#include "compat/compat.h"
+#include "compartment.h"
+#include "handle.h"
+#include "redirector.h"
+
+static void input_drop(struct handle *h, struct sk_buff *skb, u32 reason)
+{
+	ipsp_count(h->c, CAPTURED);
+	ipsp_count_drop(h->c, reason);
+	atomic64_inc(&h->dropped);
+	if (reason == IPSP_DROP_REPLAY)
+		atomic64_inc(&h->replayed);
+	kfree_skb(skb);
+}
+
+static int input_esp(struct sk_buff *skb, u8 family)
+{
+	struct net *net = dev_net(skb->dev);
+	const void *destination;
+	struct ip_esp_hdr *esp;
+	struct handle *h;
+	u64 number;
+
+	if (!pskb_may_pull(skb, sizeof(*esp)))
+		return -EINVAL;
+	destination = family == 4 ? (void *)&ip_hdr(skb)->daddr : (void *)&ipv6_hdr(skb)->daddr;
+	esp = (struct ip_esp_hdr *)skb->data;
+	h = ipsp_handle_find_in(net, family, destination, IPPROTO_ESP, esp->spi);
+	if (!h)
+		return -EINVAL;
+	number = ipsp_counter_infer(h->counter, ntohl(esp->seq_no));
+	if (!ipsp_counter_check(h->counter, number)) {
+		input_drop(h, skb, IPSP_DROP_REPLAY);
+		return 0;
+	}
+	skb_push(skb, skb->data - skb_network_header(skb));
+	skb->protocol = family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
+	ipsp_deal_unprotect(h->c, h, skb, number, skb->dev->ifindex);
+	return 0;
+}
+
+static int input_esp4(struct sk_buff *skb)
+{
+	return input_esp(skb, 4);
+}
+
+static int input_esp6(struct sk_buff *skb)
+{
+	return input_esp(skb, 6);
+}
+
+static int input_no_callback(struct sk_buff *skb, int err)
+{
+	return 0;
+}
+
+/*
+ * ICMP about our ESP: what is too long for the path is learned by the route to the other
+ * end, where release looks for the MTU. The quoted header's SPI must be one of ours.
+ */
+static int input_error4(struct sk_buff *skb, u32 info)
+{
+	const struct iphdr *ip = (const struct iphdr *)skb->data;
+	const struct ip_esp_hdr *esp = (const void *)(skb->data + ip->ihl * 4);
+	struct net *net = dev_net(skb->dev);
+
+	if (!ipsp_handle_is_own(net, 4, &ip->daddr, IPPROTO_ESP, esp->spi))
+		return -ENOENT;
+	if (icmp_hdr(skb)->type == ICMP_DEST_UNREACH && icmp_hdr(skb)->code == ICMP_FRAG_NEEDED)
+		ipv4_update_pmtu(skb, net, info, 0, IPPROTO_ESP);
+	return 0;
+}
+
+static int input_error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code,
+			int offset, __be32 info)
+{
+	const struct ipv6hdr *ip = (const struct ipv6hdr *)skb->data;
+	const struct ip_esp_hdr *esp = (const void *)(skb->data + offset);
+	struct net *net = dev_net(skb->dev);
+
+	if (!ipsp_handle_is_own(net, 6, &ip->daddr, IPPROTO_ESP, esp->spi))
+		return -ENOENT;
+	if (type == ICMPV6_PKT_TOOBIG)
+		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
+	return 0;
+}
+
+static struct xfrm4_protocol input_protocol4 = {
+	.handler = input_esp4,
+	.input_handler = xfrm_input,
+	.cb_handler = input_no_callback,
+	.err_handler = input_error4,
+	.priority = 1000,
+};
+
+static struct xfrm6_protocol input_protocol6 = {
+	.handler = input_esp6,
+	.input_handler = xfrm_input,
+	.cb_handler = input_no_callback,
+	.err_handler = input_error6,
+	.priority = 1000,
+};
+
+int ipsp_input_init(void)
+{
+	int err = xfrm4_protocol_register(&input_protocol4, IPPROTO_ESP);
+
+	if (err)
+		return err;
+	err = xfrm6_protocol_register(&input_protocol6, IPPROTO_ESP);
+	if (err)
+		xfrm4_protocol_deregister(&input_protocol4, IPPROTO_ESP);
+	return err;
+}
+
+/* Deregistering waits for the readers. */
+void ipsp_input_exit(void)
+{
+	xfrm6_protocol_deregister(&input_protocol6, IPPROTO_ESP);
+	xfrm4_protocol_deregister(&input_protocol4, IPPROTO_ESP);
+}

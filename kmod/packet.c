@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * packet.c - what of a packet the redirector may look at: IP headers, ports, ICMP type
+ *
+ * Nothing below (invariant 1). Every access is bounds-checked by skb_header_pointer.
+ */
+#include <linux/icmpv6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "redirector.h"
+
+static bool packet_has_ports(u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_DCCP || protocol == IPPROTO_UDPLITE;
+}
+
+/* Ports, or ICMP type and code in their place. A packet too short for them has none. */
+static void packet_ports(const struct sk_buff *skb, u32 at, struct ipsp_tuple *t)
+{
+	__be16 ports[2];
+	u8 icmp[2];
+	const void *p;
+
+	if (packet_has_ports(t->protocol)) {
+		p = skb_header_pointer(skb, at, sizeof(ports), ports);
+		if (!p)
+			return;
+		t->source_port = ntohs(((const __be16 *)p)[0]);
+		t->destination_port = ntohs(((const __be16 *)p)[1]);
+		t->has_ports = 1;
+	} else if (t->protocol == (t->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		p = skb_header_pointer(skb, at, sizeof(icmp), icmp);
+		if (!p)
+			return;
+		t->source_port = ((const u8 *)p)[0];
+		t->destination_port = ((const u8 *)p)[1];
+		t->has_ports = 1;
+	}
+}
+
+static bool packet_tuple4(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
+{
+	u32 at = skb_network_offset(skb);
+	const struct iphdr *ip;
+	struct iphdr copy;
+
+	ip = skb_header_pointer(skb, at, sizeof(copy), &copy);
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return false;
+	memcpy(t->source, &ip->saddr, 4);
+	memcpy(t->destination, &ip->daddr, 4);
+	t->protocol = ip->protocol;
+	if (ip_is_fragment(ip))
+		*flags |= IPSP_PKT_FRAGMENT;
+	if (!(ip->frag_off & htons(IP_OFFSET)))
+		packet_ports(skb, at + ip->ihl * 4, t);
+	return true;
+}
+
+static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
+{
+	int at = skb_network_offset(skb);
+	const struct ipv6hdr *ip;
+	struct ipv6hdr copy;
+	__be16 fragment = 0;
+	u8 nexthdr;
+
+	ip = skb_header_pointer(skb, at, sizeof(copy), &copy);
+	if (!ip || ip->version != 6)
+		return false;
+	memcpy(t->source, &ip->saddr, 16);
+	memcpy(t->destination, &ip->daddr, 16);
+	nexthdr = ip->nexthdr;
+	at = ipv6_skip_exthdr(skb, at + sizeof(copy), &nexthdr, &fragment);
+	if (at < 0)
+		return false;
+	t->protocol = nexthdr;
+	if (fragment)
+		*flags |= IPSP_PKT_FRAGMENT;
+	if (!(fragment & htons(~0x7)))
+		packet_ports(skb, at, t);
+	return true;
+}
+
+bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
+		       u16 *flags)
+{
+	memset(t, 0, sizeof(*t));
+	t->family = family;
+	t->direction = direction;
+	t->mark = skb->mark;
+	return family == 4 ? packet_tuple4(skb, t, flags) : packet_tuple6(skb, t, flags);
+}
+
+/* Router and neighbour discovery: without it there is no link to protect. */
+bool ipsp_packet_is_discovery(const struct ipsp_tuple *t)
+{
+	return t->family == 6 && t->protocol == IPPROTO_ICMPV6 && t->has_ports &&
+	       t->source_port >= 133 && t->source_port <= 137;
+}
+
+/* For an outbound packet with the SPI at its transport header: ESP. */
+bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi)
+{
+	int at = skb_network_offset(skb);
+	__be16 fragment;
+	const __be32 *p;
+	u8 nexthdr;
+
+	if (t->protocol != IPPROTO_ESP)
+		return false;
+	if (t->family == 4) {
+		at += ip_hdrlen(skb);
+	} else {
+		nexthdr = ipv6_hdr(skb)->nexthdr;
+		at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), &nexthdr, &fragment);
+	}
+	p = at < 0 ? NULL : skb_header_pointer(skb, at, sizeof(*spi), spi);
+	if (!p)
+		return false;
+	*spi = *p;
+	return true;
+}

@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * redirector.c - for each packet: pass, drop, or give to a port
+ *
+ * Outbound, in two steps. At LOCAL_OUT (last) and FORWARD (first) the rule and the flow
+ * are asked, and what must be protected is diverted (divert.c). After POST_ROUTING,
+ * capture asks again by what the packet has become (SNAT), and deals it. The guard, first
+ * in POST_ROUTING, catches what must be protected and did not come this way, because
+ * somebody replaced its route.
+ *
+ * Inbound, clear packets meet the protect list at LOCAL_IN and FORWARD; what came out of a
+ * stack bears our secpath and passes where its compartment is the rule's.
+ */
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/xfrm.h>
+#include "compat/compat.h"
+#include "compartment.h"
+#include "handle.h"
+#include "netns.h"
+#include "protect.h"
+#include "redirector.h"
+#include "rule.h"
+#include "trace.h"
+
+/* A packet that asked_resume sends through a chain again: our own hook lets it by once. */
+static DEFINE_PER_CPU(const struct sk_buff *, redirector_passing);
+
+struct look {				/* at one packet */
+	struct ipsp_tuple tuple;	/* as the rules see it */
+	struct ipsp_tuple key;		/* as the flow cache does: only what policies look at */
+	const struct rule *rule;
+	u16 flags;
+};
+
+enum outcome { PASS, DROP, LOST, TO_PORT };
+
+static u8 state_family(const struct nf_hook_state *state)
+{
+	return state->pf == NFPROTO_IPV4 ? 4 : 6;
+}
+
+/* What the rules say of a packet going `direction` by dev. Malformed packets pass to those
+ * who judge them, unless a rule set stands that could be meant: they match no rule. */
+static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 family,
+				    u8 direction, const struct net_device *dev,
+				    struct look *l)
+{
+	l->flags = 0;
+	l->rule = NULL;
+	if (!rcu_access_pointer(ipsp_net(net)->rules))
+		return ipsp_rule_closed(net) ? DROP : PASS;
+	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
+		return PASS;
+	if (ipsp_packet_is_discovery(&l->tuple))
+		return PASS;
+	l->rule = ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb));
+	if (!l->rule || l->rule->config.action == IPSP_RULE_BYPASS)
+		return PASS;
+	if (l->rule->config.action == IPSP_RULE_DROP)
+		return DROP;
+	if (!l->rule->c)
+		return LOST;
+	l->key = l->tuple;
+	l->key.ifindex = dev ? dev->ifindex : 0;
+	ipsp_protect_mask_tuple(l->rule->c, &l->key);
+	return TO_PORT;
+}
+
+static unsigned int redirector_refuse(struct net *net, enum outcome o)
+{
+	ipsp_stats_net_drop(net, o == LOST ? IPSP_DROP_NO_COMPARTMENT : IPSP_DROP_RULE);
+	return NF_DROP;
+}
+
+static unsigned int redirector_drop(struct compartment *c, u32 reason)
+{
+	ipsp_count(c, CAPTURED);
+	ipsp_count_drop(c, reason);
+	trace_ipsp_drop(c->config.name, 0, reason);
+	return NF_DROP;
+}
+
+/* ---- outbound: the first step, and the guard --------------------------------------------- */
+
+/* Without a stack nothing can be asked; `fail open` lets go what may be clear. */
+static bool redirector_fails_open(const struct look *l)
+{
+	struct compartment *c = l->rule->c;
+
+	return c->config.fail == IPSP_FAIL_OPEN && !ipsp_deal_has_stack(c) &&
+	       !ipsp_rule_protects(l->rule) && ipsp_protect_ask(c, &l->key) != PROTECT_MUST;
+}
+
+static bool redirector_is_own(struct net *net, const struct sk_buff *skb,
+			      const struct ipsp_tuple *t)
+{
+	__be32 spi;
+
+	return t->protocol == IPPROTO_ESP && atomic_read(&ipsp_net(net)->handles_out) &&
+	       ipsp_packet_spi(skb, t, &spi) &&
+	       ipsp_handle_is_own(net, t->family, t->destination, t->protocol, spi);
+}
+
+/* The packet stays at its hook: 0, or it is gone: NF_DROP, NF_STOLEN. */
+static unsigned int redirector_by_flow(struct sk_buff *skb, const struct nf_hook_state *state,
+				       const struct look *l, struct flow *f)
+{
+	struct compartment *c = l->rule->c;
+
+	switch (READ_ONCE(f->state)) {
+	case FLOW_BYPASS:
+		if (ipsp_rule_protects(l->rule))
+			return redirector_drop(c, IPSP_DROP_BYPASS_REFUSED);
+		return NF_ACCEPT;
+	case FLOW_DROP:
+		return redirector_drop(c, f->reason);
+	case FLOW_PROTECT:
+		if (!ipsp_divert(state->net, skb, f))
+			return redirector_drop(c, IPSP_DROP_NO_MEMORY);
+		return NF_ACCEPT;
+	default:
+		ipsp_flow_ask(c, &l->key, skb, FLOW_AT_HOOK, state, l->flags);
+		return NF_STOLEN;
+	}
+}
+
+static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct net_device *dev = state->out;
+	struct net *net = state->net;
+	struct flow *f;
+	struct look l;
+	enum outcome o;
+
+	if (!skb_dst(skb) || ipsp_divert_is_ours(skb_dst(skb)))
+		return NF_ACCEPT;
+	if (!dev)
+		dev = skb_dst(skb)->dev;
+	if (dev->flags & IFF_LOOPBACK)
+		return NF_ACCEPT;
+	o = redirector_look(net, skb, state_family(state), IPSP_DIR_OUT, dev, &l);
+	if (o == PASS)
+		return NF_ACCEPT;
+	if (redirector_is_own(net, skb, &l.tuple))
+		return NF_ACCEPT;
+	if (o != TO_PORT)
+		return redirector_refuse(net, o);
+	if (redirector_fails_open(&l)) {
+		ipsp_count(l.rule->c, FAILED_OPEN);
+		return NF_ACCEPT;
+	}
+	f = ipsp_flow_find(l.rule->c, &l.key);
+	if (f)
+		return redirector_by_flow(skb, state, &l, f);
+	ipsp_flow_ask(l.rule->c, &l.key, skb, FLOW_AT_HOOK, state, l.flags);
+	return NF_STOLEN;
+}
+
+/* ---- outbound: the second step ---------------------------------------------------------------- */
+
+/* After POST_ROUTING, in clear: by the route it would have had, without the chain again. */
+static int capture_clear(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	ipsp_reinject_clear(net, sk, skb);
+	return 0;
+}
+
+static int capture_drop(struct compartment *c, struct sk_buff *skb, u32 reason)
+{
+	redirector_drop(c, reason);
+	kfree_skb(skb);
+	return 0;
+}
+
+static int capture_by_flow(struct net *net, struct sock *sk, struct sk_buff *skb,
+			   const struct look *l, struct flow *f)
+{
+	struct compartment *c = l->rule->c;
+
+	switch (READ_ONCE(f->state)) {
+	case FLOW_BYPASS:
+		if (ipsp_rule_protects(l->rule))
+			return capture_drop(c, skb, IPSP_DROP_BYPASS_REFUSED);
+		return capture_clear(net, sk, skb);
+	case FLOW_DROP:
+		return capture_drop(c, skb, f->reason);
+	default:
+		ipsp_deal_protect(c, f->handle, skb, l->flags);
+		return 0;
+	}
+}
+
+static u16 capture_flags(const struct sk_buff *skb, u8 family)
+{
+	bool forwarded = family == 4 ? IPCB(skb)->flags & IPSKB_FORWARDED :
+				       IP6CB(skb)->flags & IP6SKB_FORWARDED;
+
+	if (forwarded)
+		return 0;
+	return IPSP_PKT_LOCAL | (skb->ignore_df ? IPSP_PKT_IGNORE_DF : 0);
+}
+
+static int capture_ask(struct net *net, struct sock *sk, struct sk_buff *skb,
+		       const struct look *l)
+{
+	struct nf_hook_state state;
+
+	nf_hook_state_init(&state, NF_INET_POST_ROUTING,
+			   l->tuple.family == 4 ? NFPROTO_IPV4 : NFPROTO_IPV6, NULL, skb->dev,
+			   sk, net, ipsp_redirector_capture);
+	ipsp_flow_ask(l->rule->c, &l->key, skb, FLOW_AT_CAPTURE, &state, l->flags);
+	return 0;
+}
+
+static int capture_look(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	u8 family = skb->protocol == htons(ETH_P_IP) ? 4 : 6;
+	struct flow *f;
+	struct look l;
+	enum outcome o;
+
+	o = redirector_look(net, skb, family, IPSP_DIR_OUT, skb->dev, &l);
+	if (o == PASS)
+		return capture_clear(net, sk, skb);
+	if (o != TO_PORT) {
+		redirector_refuse(net, o);
+		kfree_skb(skb);
+		return 0;
+	}
+	l.flags |= capture_flags(skb, family);
+	f = ipsp_flow_find(l.rule->c, &l.key);
+	if (f && READ_ONCE(f->state) != FLOW_ASKING && READ_ONCE(f->state) != FLOW_DEAD)
+		return capture_by_flow(net, sk, skb, &l, f);
+	return capture_ask(net, sk, skb, &l);
+}
+
+int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	int err;
+
+	rcu_read_lock();
+	err = capture_look(net, sk, skb);
+	rcu_read_unlock();
+	return err;
+}
+
+/* ---- packets that waited ---------------------------------------------------------------------- */
+
+static int resume_okfn(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	return state->okfn(state->net, state->sk, skb);
+}
+
+/* LOCAL_OUT: we were last. FORWARD, POST_ROUTING: we were first, the chain is still ahead. */
+static void resume_hook(struct sk_buff *skb, struct nf_hook_state *state)
+{
+	if (state->hook == NF_INET_LOCAL_OUT) {
+		resume_okfn(skb, state);
+		return;
+	}
+	if (state->hook == NF_INET_POST_ROUTING && ipsp_divert_is_ours(skb_dst(skb))) {
+		dst_output(state->net, state->sk, skb);
+		return;
+	}
+	local_bh_disable();
+	__this_cpu_write(redirector_passing, skb);
+	NF_HOOK(state->pf, state->hook, state->net, state->sk, skb, state->in, state->out,
+		state->okfn);
+	__this_cpu_write(redirector_passing, NULL);
+	local_bh_enable();
+}
+
+static void resume_protect(struct sk_buff *skb, enum flow_stage stage,
+			   struct nf_hook_state *state, struct flow *f)
+{
+	u8 family = f->tuple.family;
+
+	if (stage == FLOW_AT_CAPTURE) {
+		ipsp_deal_protect(f->c, f->handle, skb, capture_flags(skb, family));
+		return;
+	}
+	if (!ipsp_divert(state->net, skb, f)) {
+		capture_drop(f->c, skb, IPSP_DROP_NO_MEMORY);
+		return;
+	}
+	resume_hook(skb, state);
+}
+
+/* A bypass under a `protect` rule is refused here too: the rule is looked up anew. */
+static bool resume_may_be_clear(struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	const struct net_device *dev = state->out ?: skb_dst(skb)->dev;
+	struct look l;
+	enum outcome o;
+
+	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_OUT, dev, &l);
+	return o == PASS || (o == TO_PORT && !ipsp_rule_protects(l.rule));
+}
+
+void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
+			    struct nf_hook_state *state, struct flow *f)
+{
+	rcu_read_lock();
+	if (f->answer == FLOW_PROTECT)
+		resume_protect(skb, stage, state, f);
+	else if (!resume_may_be_clear(skb, state))
+		capture_drop(f->c, skb, IPSP_DROP_BYPASS_REFUSED);
+	else if (stage == FLOW_AT_CAPTURE)
+		ipsp_reinject_clear(state->net, state->sk, skb);
+	else
+		resume_hook(skb, state);
+	rcu_read_unlock();
+}
+
+/* ---- inbound: clear packets ------------------------------------------------------------------------ */
+
+/* What came out of a stack: only into the compartment that it came from. */
+static bool redirector_came_by(const struct sk_buff *skb, const struct compartment *c)
+{
+	const struct sec_path *sp = skb_sec_path(skb);
+	struct handle *h;
+
+	if (!sp || !sp->len)
+		return false;
+	h = ipsp_handle_of_state(sp->xvec[sp->len - 1]);
+	return h && h->c == c;
+}
+
+static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,
+				  u8 direction)
+{
+	struct look l;
+	enum outcome o;
+
+	if (!state->in || (state->in->flags & IFF_LOOPBACK))
+		return NF_ACCEPT;
+	o = redirector_look(state->net, skb, state_family(state), direction, state->in, &l);
+	if (o == PASS)
+		return NF_ACCEPT;
+	if (o != TO_PORT)
+		return redirector_refuse(state->net, o);
+	if (redirector_came_by(skb, l.rule->c))
+		return NF_ACCEPT;
+	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
+	    !ipsp_rule_protects(l.rule)) {
+		ipsp_count(l.rule->c, CLEAR_PASSED);
+		return NF_ACCEPT;
+	}
+	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
+}
+
+/* ---- hooks -------------------------------------------------------------------------------------------- */
+
+static unsigned int hook_local_out(void *priv, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
+{
+	return redirector_out(skb, state);
+}
+
+static bool hook_is_passing(const struct sk_buff *skb)
+{
+	if (likely(this_cpu_read(redirector_passing) != skb))
+		return false;
+	this_cpu_write(redirector_passing, NULL);
+	return true;
+}
+
+/* Looked up twice: as `fwd` for what it may be, as `out` for what it needs next. */
+static unsigned int hook_forward(void *priv, struct sk_buff *skb,
+				 const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	if (hook_is_passing(skb))
+		return NF_ACCEPT;
+	verdict = redirector_in(skb, state, IPSP_DIR_FWD);
+	return verdict == NF_ACCEPT ? redirector_out(skb, state) : verdict;
+}
+
+static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	return redirector_in(skb, state, IPSP_DIR_IN);
+}
+
+/* The guard. Diverted packets pass it on their way through POST_ROUTING. */
+static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	if (ipsp_divert_is_ours(skb_dst(skb)) || hook_is_passing(skb))
+		return NF_ACCEPT;
+	verdict = redirector_out(skb, state);
+	if (verdict != NF_ACCEPT || !ipsp_divert_is_ours(skb_dst(skb)))
+		return verdict;
+	dst_output(state->net, state->sk, skb);		/* the way it should have come */
+	return NF_STOLEN;
+}
+
+#define HOOK(family, where, function, prio) \
+	{ .pf = family, .hooknum = NF_INET_##where, .hook = function, .priority = prio }
+
+static const struct nf_hook_ops redirector_hooks[] = {
+	HOOK(NFPROTO_IPV4, LOCAL_OUT, hook_local_out, NF_IP_PRI_LAST),
+	HOOK(NFPROTO_IPV4, FORWARD, hook_forward, NF_IP_PRI_FIRST),
+	HOOK(NFPROTO_IPV4, LOCAL_IN, hook_local_in, NF_IP_PRI_FIRST),
+	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_post_routing, NF_IP_PRI_FIRST),
+	HOOK(NFPROTO_IPV6, LOCAL_OUT, hook_local_out, NF_IP6_PRI_LAST),
+	HOOK(NFPROTO_IPV6, FORWARD, hook_forward, NF_IP6_PRI_FIRST),
+	HOOK(NFPROTO_IPV6, LOCAL_IN, hook_local_in, NF_IP6_PRI_FIRST),
+	HOOK(NFPROTO_IPV6, POST_ROUTING, hook_post_routing, NF_IP6_PRI_FIRST),
+};
+
+int ipsp_redirector_net_init(struct net *net)
+{
+	return nf_register_net_hooks(net, redirector_hooks, ARRAY_SIZE(redirector_hooks));
+}
+
+void ipsp_redirector_net_exit(struct net *net)
+{
+	nf_unregister_net_hooks(net, redirector_hooks, ARRAY_SIZE(redirector_hooks));
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rule.c - the ordered table of a namespace: what traffic belongs to which compartment
+ *
+ * Short, replaced as a whole, read under RCU; the exact selectors live in the SPD.
+ */
+#include <linux/file.h>
+#include <linux/slab.h>
+#include <net/ip_fib.h>
+#include <net/ip6_fib.h>
+#include <net/net_namespace.h>
+#include <net/sock.h>
+#include "compartment.h"
+#include "netns.h"
+#include "rule.h"
+
+extern bool ipsp_closed;
+
+bool ipsp_rule_closed(const struct net *net)
+{
+	return READ_ONCE(ipsp_closed);
+}
+
+/* ---- checks ---------------------------------------------------------------------------- */
+
+static int rule_check(const struct ipsp_rule *r)
+{
+	const u32 not_served = IPSP_RULEF_CGROUP | IPSP_RULEF_LABEL;
+
+	if ((r->flags & ~IPSP_RULEF_ALL) || r->reserved16 ||
+	    memchr_inv(r->reserved, 0, sizeof(r->reserved)) || r->hits)
+		return -EINVAL;
+	if (r->flags & not_served)
+		return -EOPNOTSUPP;
+	if (!r->directions || r->directions > 7 || r->action > IPSP_RULE_DROP ||
+	    r->selector.ifindex || r->selector.if_id || !ipsp_selector_is_valid(&r->selector))
+		return -EINVAL;
+	if (strnlen(r->device, sizeof(r->device)) == sizeof(r->device) ||
+	    strnlen(r->compartment, sizeof(r->compartment)) == sizeof(r->compartment))
+		return -EINVAL;
+	if ((r->action == IPSP_RULE_TO_PORT) != !!r->compartment[0])
+		return -EINVAL;
+	return r->action != IPSP_RULE_TO_PORT && (r->flags & IPSP_RULEF_PROTECT) ? -EINVAL : 0;
+}
+
+/* ---- set and get -------------------------------------------------------------------------- */
+
+static void rule_table_free(struct rule_table *table)
+{
+	u32 i;
+
+	if (!table)
+		return;
+	for (i = 0; i < table->count; i++) {
+		struct rule *r = &table->rule[i];
+
+		if (r->c) {
+			atomic_dec(&r->c->rules);
+			ipsp_flow_flush(r->c);
+			ipsp_compartment_put(r->c);
+		}
+		free_percpu(r->hits);
+	}
+	kvfree(table);
+	ipsp_stats_freed();
+}
+
+static int rule_fill(struct net *net, struct rule_table *table, const struct ipsp_rule *config)
+{
+	struct rule *r = &table->rule[table->count];
+	int err = rule_check(config);
+
+	if (err)
+		return err;
+	r->config = *config;
+	r->hits = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
+	if (!r->hits)
+		return -ENOMEM;
+	if (config->action == IPSP_RULE_TO_PORT) {
+		r->c = ipsp_compartment_find(net, config->compartment);
+		if (!r->c) {
+			free_percpu(r->hits);
+			return -ENOENT;
+		}
+		atomic_inc(&r->c->rules);
+	}
+	table->directions |= config->directions;
+	table->count++;
+	return 0;
+}
+
+/* Cached dsts decide anew, packets in flight see the old table or the new one. */
+static void rule_swap(struct net *net, struct rule_table *table)
+{
+	struct ipsp_net *n = ipsp_net(net);
+	struct rule_table *old;
+
+	lockdep_assert_held(&ipsp_compartment_mutex);
+	old = rcu_replace_pointer(n->rules, table, lockdep_is_held(&ipsp_compartment_mutex));
+	rt_genid_bump_all(net);
+	synchronize_rcu();
+	rule_table_free(old);
+}
+
+int ipsp_rule_set(struct net *net, const struct ipsp_rule *rules, u32 count, u32 *bad)
+{
+	struct rule_table *table;
+	int err = 0;
+	u32 i;
+
+	table = kvzalloc(struct_size(table, rule, count), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return -ENOMEM;
+	ipsp_stats_made();
+	mutex_lock(&ipsp_compartment_mutex);
+	for (i = 0; !err && i < count; i++)
+		err = rule_fill(net, table, &rules[i]);
+	if (err) {
+		*bad = i - 1;
+		rule_table_free(table);
+	} else {
+		rule_swap(net, table);
+	}
+	mutex_unlock(&ipsp_compartment_mutex);
+	return err;
+}
+
+static u64 rule_hits(const struct rule *r)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(r->hits, cpu);
+	return sum;
+}
+
+u32 ipsp_rule_get(struct net *net, struct ipsp_rule *out, u32 count)
+{
+	struct rule_table *table;
+	u32 i, n = 0;
+
+	mutex_lock(&ipsp_compartment_mutex);
+	table = rcu_dereference_protected(ipsp_net(net)->rules,
+					  lockdep_is_held(&ipsp_compartment_mutex));
+	if (table)
+		n = table->count;
+	for (i = 0; i < n && i < count; i++) {
+		out[i] = table->rule[i].config;
+		out[i].hits = rule_hits(&table->rule[i]);
+	}
+	mutex_unlock(&ipsp_compartment_mutex);
+	return n;
+}
+
+void ipsp_rule_net_exit(struct net *net)
+{
+	mutex_lock(&ipsp_compartment_mutex);
+	rule_swap(net, NULL);
+	mutex_unlock(&ipsp_compartment_mutex);
+}
+
+/* ---- the packet path -------------------------------------------------------------------------- */
+
+/* As xt_owner: the credentials of the file that made the socket. */
+static bool rule_owner_match(const struct ipsp_rule *r, const struct sock *sk)
+{
+	const struct cred *cred;
+	bool match = true;
+	struct file *file;
+
+	if (!(r->flags & (IPSP_RULEF_UID | IPSP_RULEF_GID)))
+		return true;
+	if (!sk || !sk_fullsock(sk))
+		return false;
+	read_lock_bh(&((struct sock *)sk)->sk_callback_lock);
+	file = sk->sk_socket ? sk->sk_socket->file : NULL;
+	if (file) {
+		cred = file->f_cred;
+		if (r->flags & IPSP_RULEF_UID)
+			match = from_kuid(&init_user_ns, cred->fsuid) == r->uid;
+		if (r->flags & IPSP_RULEF_GID)
+			match = match && from_kgid(&init_user_ns, cred->fsgid) == r->gid;
+	}
+	read_unlock_bh(&((struct sock *)sk)->sk_callback_lock);
+	return file && match;
+}
+
+static bool rule_match(const struct rule *r, const struct ipsp_tuple *t,
+		       const struct net_device *dev)
+{
+	const struct ipsp_rule *c = &r->config;
+
+	if (!(c->directions & (1u << t->direction)) || !ipsp_selector_match(&c->selector, t))
+		return false;
+	return !c->device[0] || (dev && !strcmp(dev->name, c->device));
+}
+
+const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
+				  const struct net_device *dev, const struct sock *sk)
+{
+	const struct rule_table *table = rcu_dereference(ipsp_net(net)->rules);
+	u32 i;
+
+	if (!table || !(table->directions & (1u << t->direction)))
+		return NULL;
+	for (i = 0; i < table->count; i++) {
+		const struct rule *r = &table->rule[i];
+
+		if (rule_match(r, t, dev) && rule_owner_match(&r->config, sk)) {
+			this_cpu_inc(*r->hits);
+			return r;
+		}
+	}
+	return NULL;
+}
+
+static bool rule_allows(const struct rule_table *table, struct compartment *c,
+			struct ipsp_tuple *t, const struct net_device *dev, u8 direction)
+{
+	u32 i;
+
+	t->direction = direction;
+	for (i = 0; i < table->count; i++)
+		if (rule_match(&table->rule[i], t, dev))
+			return table->rule[i].c == c;
+	return false;
+}
+
+bool ipsp_rule_allows_inner(struct net *net, struct compartment *c, const struct ipsp_tuple *t,
+			    const struct net_device *dev)
+{
+	const struct rule_table *table = rcu_dereference(ipsp_net(net)->rules);
+	struct ipsp_tuple tuple = *t;
+
+	if (!table)
+		return false;
+	return rule_allows(table, c, &tuple, dev, IPSP_DIR_IN) ||
+	       rule_allows(table, c, &tuple, dev, IPSP_DIR_FWD);
+}

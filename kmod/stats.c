@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/* stats.c - counters, and the ledger that must balance (uapi: struct ipsp_stats) */
+#include <linux/percpu.h>
+#include "compartment.h"
+#include "netns.h"
+#include "stats.h"
+#include "stream.h"
+
+static atomic64_t stats_made, stats_freed;
+
+void ipsp_stats_made(void)
+{
+	atomic64_inc(&stats_made);
+}
+
+void ipsp_stats_freed(void)
+{
+	atomic64_inc(&stats_freed);
+}
+
+void ipsp_stats_net_drop(struct net *net, u32 reason)
+{
+	atomic64_inc(&ipsp_net(net)->drop[reason]);
+}
+
+int ipsp_stats_compartment_init(struct compartment *c)
+{
+	BUILD_BUG_ON(IPSP_COUNT_COUNT > IPSP_COUNT_SLOTS || IPSP_DROP_COUNT > IPSP_DROP_SLOTS);
+	c->counts = alloc_percpu_gfp(struct counts, GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	return c->counts ? 0 : -ENOMEM;
+}
+
+void ipsp_stats_compartment_exit(struct compartment *c)
+{
+	free_percpu(c->counts);
+}
+
+static void stats_sum(const struct compartment *c, struct ipsp_stats *out)
+{
+	const struct counts *n;
+	int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		n = per_cpu_ptr(c->counts, cpu);
+		for (i = 0; i < IPSP_COUNT_COUNT; i++)
+			out->counter[i] += n->counter[i];
+		for (i = 0; i < IPSP_DROP_COUNT; i++)
+			out->drop[i] += n->drop[i];
+	}
+}
+
+/* What the compartment may occupy now: its rings and tables, and the packets that wait. */
+static u64 stats_memory(struct compartment *c)
+{
+	u64 bytes = sizeof(*c) + 2 * FIFO_SLOTS * sizeof(void *) +
+		    c->flows.buckets * sizeof(struct hlist_head) +
+		    (u64)atomic_read(&c->flows.count) * sizeof(struct flow);
+	u32 i;
+
+	lockdep_assert_held(&c->lock);
+	for (i = 0; i < c->config.stacks; i++)
+		if (c->stack[i])
+			bytes += sizeof(struct stack) + 2 * PAGE_SIZE +
+				 (u64)c->config.down_size + c->config.up_size;
+	for (i = 0; i < ARRAY_SIZE(c->fifo); i++)
+		bytes += c->fifo[i].bytes + (u64)c->fifo[i].length * sizeof(struct ticket);
+	return bytes;
+}
+
+void ipsp_stats_fill(struct net *net, struct compartment *c, struct ipsp_stats *out)
+{
+	int i;
+
+	if (!c) {
+		for (i = 0; i < IPSP_DROP_COUNT; i++)
+			out->drop[i] = atomic64_read(&ipsp_net(net)->drop[i]);
+	} else {
+		/* Under the lock, so that a ticket is counted once: pending or ended. */
+		spin_lock_bh(&c->lock);
+		stats_sum(c, out);
+		out->counter[IPSP_COUNT_PENDING] = c->fifo[IPSP_DIR_OUT].length +
+						   c->fifo[IPSP_DIR_IN].length;
+		out->memory = stats_memory(c);
+		spin_unlock_bh(&c->lock);
+	}
+	out->counter[IPSP_COUNT_OBJECTS_MADE] = atomic64_read(&stats_made);
+	out->counter[IPSP_COUNT_OBJECTS_FREED] = atomic64_read(&stats_freed);
+}
+
+void ipsp_stats_exit(void)
+{
+	s64 made = atomic64_read(&stats_made), freed = atomic64_read(&stats_freed);
+
+	if (made != freed)
+		pr_err("objects made %lld, freed %lld\n", made, freed);
+	else
+		pr_info("objects made %lld = freed\n", made);
+}
