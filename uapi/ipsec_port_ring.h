@@ -141,6 +141,13 @@ static inline void *ipsp_ring_reserve(struct ipsp_ring *r, __u32 len)
 	return at;
 }
 
+/* Of the last reservation of `reserved` bytes only `used` were written. */
+static inline void ipsp_ring_trim(struct ipsp_ring *r, __u32 reserved, __u32 used)
+{
+	r->head -= (reserved + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+	r->head += (used + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+}
+
 static inline void ipsp_ring_submit(struct ipsp_ring *r)
 {
 	r->own = r->head;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * esp - one packet into ESP and out of it (RFC 4303; AEADs: RFC 4106, RFC 7634)
+ *
+ *   tunnel      | outer IP | SPI | seq | IV | [ inner IP ... | pad | n | next ] | ICV |
+ *   transport   | IP, exts | SPI | seq | IV | [ payload ...  | pad | n | next ] | ICV |
+ *
+ * The IV is the 64-bit number: unique for a key as long as the number is.
+ */
+#ifndef IPSEC_ESP_H
+#define IPSEC_ESP_H
+
+#include "sad.h"
+#include "segment.h"
+
+#define ESP_HEADER	8
+#define ESP_OVERHEAD	(IP_HEADER6 + ESP_HEADER + CRYPTO_IV_LEN + 2 + CRYPTO_ALIGN + CRYPTO_ICV_LEN)
+
+/* Bytes that segment becomes. */
+uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,
+			const struct segment *segment);
+/* Writes exactly that. `clear_df`: the host may fragment it. 0, or an IPSP_DROP_*. */
+uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+		  const struct segment *segment, int clear_df, uint8_t *out);
+
+/*
+ * `packet`: the whole outer packet. Writes the inner one to `out`, which has room for
+ * packet.len bytes, and its length to *len. 0, or an IPSP_DROP_*.
+ */
+uint16_t esp_open(const struct sad_sa *sa, uint64_t number, struct ip_bytes packet,
+		  uint8_t *out, uint32_t *len);
+
+#endif

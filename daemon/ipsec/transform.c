@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "transform.h"
+#include "esp.h"
+#include "sad.h"
+#include "spd.h"
+
+#define TRANSFORM_HEAD (sizeof(struct ipsp_record) + sizeof(struct ipsp_answer))
+
+struct transform {
+	struct sad sad;
+	struct spd spd;
+	struct ipsp_config config;
+};
+
+/* One down record and the up record that answers it. */
+struct turn {
+	const struct ipsp_record *down;
+	const struct ipsp_packet *packet;
+	struct ip_bytes data;
+	struct ipsp_record *up;
+	struct ipsp_answer *answer;
+	uint8_t *out;			/* the up record's data part */
+};
+
+/* ---- life ---------------------------------------------------------------------------- */
+
+static struct transform_config transform_defaults(const struct transform_config *config)
+{
+	return (struct transform_config){
+		.sas_max = config->sas_max ? config->sas_max : 1024,
+		.policies_max = config->policies_max ? config->policies_max : 4096,
+	};
+}
+
+size_t transform_arena_size(const struct transform_config *config)
+{
+	struct transform_config c = transform_defaults(config);
+
+	return arena_cost(1, sizeof(struct transform)) + sad_arena_size(c.sas_max) +
+	       spd_arena_size(c.policies_max) + ARENA_ALIGN;
+}
+
+struct transform *transform_init(struct arena *arena, const struct transform_config *config)
+{
+	struct transform_config c = transform_defaults(config);
+	struct transform *t = arena_take(arena, 1, sizeof(*t));
+
+	if (!t || sad_init(&t->sad, arena, c.sas_max) || spd_init(&t->spd, arena, c.policies_max))
+		return NULL;
+	return t;
+}
+
+void transform_wipe(struct transform *t)
+{
+	sad_clear(&t->sad);
+	spd_clear(&t->spd);
+}
+
+/* ---- answers --------------------------------------------------------------------------- */
+
+static void answer_drop(struct turn *turn, uint16_t reason)
+{
+	turn->answer->verdict = IPSP_VERDICT_DROP;
+	turn->answer->reason = reason;
+	turn->up->data_len = 0;
+}
+
+static void answer_packets(struct turn *turn, uint32_t segments, uint32_t segment_len,
+			   uint32_t bytes)
+{
+	turn->answer->verdict = IPSP_VERDICT_TRANSFORMED;
+	turn->answer->segments = segments;
+	turn->answer->segment_len = segment_len;
+	turn->up->data_len = bytes;
+}
+
+static size_t answer_finish(struct turn *turn)
+{
+	size_t len = TRANSFORM_HEAD + turn->up->data_len;
+
+	len = (len + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
+	turn->up->len = (uint32_t)len;
+	return len;
+}
+
+/* ---- classify ---------------------------------------------------------------------------- */
+
+static void classify_apply(struct transform *t, struct turn *turn,
+			   const struct ipsp_policy_entry *policy, const struct ipsp_tuple *tuple)
+{
+	const struct sad_sa *sa;
+
+	if (policy->templates != 1) {
+		answer_drop(turn, IPSP_DROP_UNSUPPORTED);
+		return;
+	}
+	sa = sad_match(&t->sad, &policy->template_[0], tuple);
+	if (!sa) {
+		if (policy->template_[0].optional)
+			turn->answer->verdict = IPSP_VERDICT_BYPASS;
+		else
+			answer_drop(turn, IPSP_DROP_NO_SA);
+		return;
+	}
+	turn->answer->verdict = IPSP_VERDICT_CLASSIFY;
+	turn->answer->handle[0] = sa->handle;
+	turn->answer->handles = 1;
+}
+
+static void transform_classify(struct transform *t, struct turn *turn)
+{
+	const struct ipsp_policy_entry *policy;
+	struct ipsp_tuple tuple;
+	struct ip_packet ip;
+
+	if (ip_parse(turn->data, &ip)) {
+		answer_drop(turn, IPSP_DROP_MALFORMED);
+		return;
+	}
+	memset(&tuple, 0, sizeof(tuple));
+	ip_tuple(turn->data, &ip, &tuple);
+	tuple.direction = IPSP_DIR_OUT;
+	tuple.ifindex = turn->packet->ifindex;
+	tuple.if_id = turn->packet->if_id;
+	tuple.mark = turn->packet->mark;
+	policy = spd_find(&t->spd, &tuple);
+	if (policy && policy->action == IPSP_POLICY_APPLY)
+		classify_apply(t, turn, policy, &tuple);
+	else if (policy ? policy->action == IPSP_POLICY_BYPASS :
+			  !(t->config.flags & IPSP_CONFIGF_DEFAULT_DROP))
+		turn->answer->verdict = IPSP_VERDICT_BYPASS;
+	else
+		answer_drop(turn, IPSP_DROP_POLICY);
+}
+
+/* ---- protect ------------------------------------------------------------------------------ */
+
+static int protect_is_too_big(const struct turn *turn, const struct segment_plan *plan)
+{
+	if (!plan->too_big || (turn->packet->flags & IPSP_PKT_IGNORE_DF))
+		return 0;
+	return plan->ip.family == 6 || plan->ip.df;
+}
+
+static uint16_t protect_segments(struct turn *turn, const struct sad_sa *sa,
+				 const struct segment_plan *plan)
+{
+	uint64_t number = turn->packet->stamp[0].first;
+	uint32_t i, len = 0, first = 0;
+	uint8_t *out = turn->out;
+	struct segment segment;
+	uint16_t reason;
+
+	for (i = 0; i < plan->count; i++, out += len) {
+		segment_make(plan, i, &segment);
+		len = esp_sealed_len(sa, plan, &segment);
+		if (!i)
+			first = len;
+		reason = esp_seal(sa, number + i, plan, &segment, plan->too_big, out);
+		if (reason)
+			return reason;
+	}
+	answer_packets(turn, plan->count, first, (uint32_t)(out - turn->out));
+	return 0;
+}
+
+static void transform_protect(struct transform *t, struct turn *turn)
+{
+	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
+	const struct sad_sa *sa = sad_find(&t->sad, stamp->handle);
+	struct segment_plan plan;
+	uint16_t reason;
+
+	reason = sa && sa->sa.direction == IPSP_DIR_OUT ?
+		 segment_plan(&plan, turn->data, turn->packet) : IPSP_DROP_NO_SA;
+	if (!reason && plan.count > stamp->count)
+		reason = IPSP_DROP_STACK_ERROR;
+	if (!reason && protect_is_too_big(turn, &plan)) {
+		turn->answer->verdict = IPSP_VERDICT_TOOBIG;
+		turn->answer->mtu = turn->packet->mtu;
+		if (plan.ip.family == 6 && turn->answer->mtu < IPSP_MTU_FLOOR6)
+			turn->answer->mtu = IPSP_MTU_FLOOR6;
+		return;
+	}
+	if (!reason)
+		reason = protect_segments(turn, sa, &plan);
+	if (reason)
+		answer_drop(turn, reason);
+}
+
+/* ---- unprotect ------------------------------------------------------------------------------ */
+
+static void transform_unprotect(struct transform *t, struct turn *turn)
+{
+	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
+	const struct sad_sa *sa = sad_find(&t->sad, stamp->handle);
+	uint32_t len = 0;
+	uint16_t reason;
+
+	reason = sa && sa->sa.direction == IPSP_DIR_IN ?
+		 esp_open(sa, stamp->first, turn->data, turn->out, &len) : IPSP_DROP_NO_SA;
+	if (reason)
+		answer_drop(turn, reason);
+	else
+		answer_packets(turn, 1, len, len);
+}
+
+/* ---- control -------------------------------------------------------------------------------- */
+
+static uint16_t control_sa_add(struct transform *t, const struct ipsp_record *rec)
+{
+	return sad_add(&t->sad, (const struct ipsp_sa *)(rec + 1), t->config.engine);
+}
+
+static uint16_t control_sa_delete(struct transform *t, const struct ipsp_record *rec)
+{
+	sad_delete(&t->sad, ((const struct ipsp_sa *)(rec + 1))->handle);
+	return 0;
+}
+
+static uint16_t control_policy(struct transform *t, const struct ipsp_record *rec)
+{
+	const struct ipsp_policy *policy = (const struct ipsp_policy *)(rec + 1);
+	const void *data = (const uint8_t *)rec + rec->data_offset;
+
+	if (rec->data_len != (uint64_t)policy->count * sizeof(struct ipsp_policy_entry))
+		return IPSP_DROP_MALFORMED;
+	return spd_change(&t->spd, policy, data) ? IPSP_DROP_STACK_ERROR : 0;
+}
+
+static uint16_t control_config(struct transform *t, const struct ipsp_record *rec)
+{
+	t->config = *(const struct ipsp_config *)(rec + 1);
+	return 0;
+}
+
+static uint16_t control_begin(struct transform *t, const struct ipsp_record *rec)
+{
+	(void)rec;
+	transform_wipe(t);
+	return 0;
+}
+
+static uint16_t control_nothing(struct transform *t, const struct ipsp_record *rec)
+{
+	(void)t;
+	(void)rec;
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+struct transform_type {
+	void (*ticket)(struct transform *t, struct turn *turn);
+	uint16_t (*control)(struct transform *t, const struct ipsp_record *rec);
+	uint32_t control_len;		/* least */
+};
+
+static const struct transform_type transform_type[] = {
+	[IPSP_REC_CLASSIFY] = { transform_classify, NULL, sizeof(struct ipsp_packet) },
+	[IPSP_REC_PROTECT] = { transform_protect, NULL, sizeof(struct ipsp_packet) },
+	[IPSP_REC_UNPROTECT] = { transform_unprotect, NULL, sizeof(struct ipsp_packet) },
+	[IPSP_REC_FLUSH] = { NULL, control_nothing, 0 },
+	[IPSP_REC_SA_ADD] = { NULL, control_sa_add, sizeof(struct ipsp_sa) },
+	[IPSP_REC_SA_UPDATE] = { NULL, control_sa_add, sizeof(struct ipsp_sa) },
+	[IPSP_REC_SA_DELETE] = { NULL, control_sa_delete, sizeof(struct ipsp_sa) },
+	[IPSP_REC_POLICY] = { NULL, control_policy, sizeof(struct ipsp_policy) },
+	[IPSP_REC_RELEASE] = { NULL, control_nothing, 0 },
+	[IPSP_REC_REFUSE] = { NULL, control_nothing, 0 },
+	[IPSP_REC_TIME] = { NULL, control_nothing, 0 },
+	[IPSP_REC_CONFIG] = { NULL, control_config, sizeof(struct ipsp_config) },
+	[IPSP_REC_SNAPSHOT_BEGIN] = { NULL, control_begin, 0 },
+	[IPSP_REC_SNAPSHOT_END] = { NULL, control_nothing, 0 },
+};
+
+static const struct transform_type *transform_find(const struct ipsp_record *down)
+{
+	const struct transform_type *type = &transform_type[0];
+
+	if (down->type < sizeof(transform_type) / sizeof(transform_type[0]))
+		type = &transform_type[down->type];
+	if ((!type->ticket && !type->control) || down->control_len < type->control_len)
+		return NULL;
+	return type;
+}
+
+/* Each segment adds an outer header, ESP, and the inner headers again. */
+size_t transform_room(const struct ipsp_record *down)
+{
+	const struct ipsp_packet *packet = (const struct ipsp_packet *)(down + 1);
+	size_t room = TRANSFORM_HEAD;
+
+	if (down->type == IPSP_REC_PROTECT)
+		room += down->data_len + (size_t)packet->stamp[0].count *
+			(ESP_OVERHEAD + SEGMENT_HEADER_MAX);
+	else if (down->type == IPSP_REC_UNPROTECT)
+		room += down->data_len;
+	return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
+}
+
+static size_t transform_ticket(struct transform *t, const struct transform_type *type,
+			       const struct ipsp_record *down, void *up)
+{
+	struct turn turn = {
+		.down = down,
+		.packet = (const struct ipsp_packet *)(down + 1),
+		.data = { (const uint8_t *)down + down->data_offset, down->data_len },
+		.up = up,
+		.answer = (struct ipsp_answer *)((struct ipsp_record *)up + 1),
+		.out = (uint8_t *)up + TRANSFORM_HEAD,
+	};
+
+	memset(up, 0, TRANSFORM_HEAD);
+	turn.up->type = IPSP_REC_ANSWER;
+	turn.up->control_len = sizeof(struct ipsp_answer);
+	turn.up->data_offset = TRANSFORM_HEAD;
+	turn.up->generation = down->generation;
+	turn.up->ticket = down->ticket;
+	type->ticket(t, &turn);
+	return answer_finish(&turn);
+}
+
+static size_t transform_note(void *up, uint16_t reason)
+{
+	struct ipsp_record *rec = up;
+	struct ipsp_note *note = (struct ipsp_note *)(rec + 1);
+	size_t len = (sizeof(*rec) + sizeof(*note) + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
+
+	memset(up, 0, len);
+	rec->len = (uint32_t)len;
+	rec->type = IPSP_REC_NOTE;
+	rec->control_len = sizeof(*note);
+	note->reason = reason;
+	note->count = 1;
+	return len;
+}
+
+size_t transform_answer(struct transform *t, const struct ipsp_record *down, void *up, size_t room)
+{
+	const struct transform_type *type = transform_find(down);
+	uint16_t reason;
+
+	if (room < transform_room(down))
+		return TRANSFORM_NO_ROOM;
+	if (type && type->ticket)
+		return transform_ticket(t, type, down, up);
+	reason = type ? type->control(t, down) : IPSP_DROP_UNSUPPORTED;
+	return reason ? transform_note(up, reason) : 0;
+}

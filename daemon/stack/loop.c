@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "loop.h"
+
+/* Room for what a record may become; hands in what is done while there is none. */
+static void *loop_reserve(struct port *port, uint32_t room)
+{
+	void *up;
+
+	while (!(up = ipsp_ring_reserve(&port->up, room))) {
+		ipsp_ring_submit(&port->up);
+		if (port->kick(port, 0))
+			return NULL;
+	}
+	return up;
+}
+
+/*
+ * The consumer's index is published record by record, behind each answer: when the
+ * stack dies, the kernel sees there which record it died on.
+ */
+static int loop_record(struct port *port, struct transform *transform)
+{
+	const struct ipsp_record *down = ipsp_ring_record(&port->down);
+	uint32_t len = down->len, room = (uint32_t)transform_room(down);
+	void *up = loop_reserve(port, room);
+
+	if (!up)
+		return -1;
+	ipsp_ring_trim(&port->up, room, (uint32_t)transform_answer(transform, down, up, room));
+	ipsp_ring_step(&port->down, len);
+	ipsp_ring_release(&port->down);
+	return (int)len;
+}
+
+static int loop_batch(struct port *port, struct transform *transform)
+{
+	uint32_t left = ipsp_ring_peek(&port->down);
+	int len;
+
+	for (; left; left -= (uint32_t)len) {
+		len = loop_record(port, transform);
+		if (len < 0)
+			return -1;
+	}
+	ipsp_ring_submit(&port->up);
+	return 0;
+}
+
+void loop_run(struct port *port, struct transform *transform)
+{
+	while (!loop_batch(port, transform) && !port->kick(port, IPSP_KICK_WAIT))
+		;
+}
