@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* admin.c - requests of ipsec-portctl: words in, text and an exit status out */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "manager.h"
+#include "words/address.h"
+
+struct request {
+	struct manager *m;
+	struct words *w;
+	struct text *out;
+	__u32 flags;
+};
+
+static int admin_fail(struct request *r, const char *what, int err)
+{
+	return word_fail(r->w, WORD_STATUS_REFUSED, "%s: %s", what, strerror(-err));
+}
+
+/* ---- state ------------------------------------------------------------------------------- */
+
+/* No direction in the words of ip xfrm: the address that is ours says it. */
+static int state_direction(struct request *r, struct state_line *line)
+{
+	struct ipsp_sa *sa = &line->sa;
+
+	if (line->has_direction)
+		return 0;
+	if (address_is_local(sa->family, sa->source) == 1)
+		sa->direction = IPSP_DIR_OUT;
+	else if (address_is_local(sa->family, sa->destination) == 1)
+		sa->direction = IPSP_DIR_IN;
+	else
+		return word_fail(r->w, WORD_STATUS_REFUSED, "state: neither src nor dst is an "
+				 "address of this host; wanted: one that is, or dir in|out");
+	return 0;
+}
+
+static int state_add_line(struct request *r, int replace)
+{
+	struct database_sa *old;
+	struct state_line line;
+	int err;
+
+	if (state_parse(r->w, &line, false) || state_direction(r, &line))
+		return -EINVAL;
+	old = database_find(r->m, &line.sa);
+	if (old && !replace)
+		err = admin_fail(r, "state", -EEXIST);
+	else if (!old && replace)
+		err = admin_fail(r, "state", -ESRCH);
+	else
+		err = old ? sa_delete(r->m, old) : 0;
+	if (!err) {
+		err = sa_add(r->m, &line);
+		if (err)
+			err = admin_fail(r, "state", err);
+	}
+	explicit_bzero(&line, sizeof(line));
+	return err;
+}
+
+static int state_add(struct request *r)
+{
+	return state_add_line(r, 0);
+}
+
+static int state_update(struct request *r)
+{
+	return state_add_line(r, 1);
+}
+
+static struct database_sa *state_find(struct request *r)
+{
+	struct database_sa *sa;
+	struct state_line line;
+
+	if (state_parse(r->w, &line, true))
+		return NULL;
+	sa = database_find(r->m, &line.sa);
+	if (!sa)
+		admin_fail(r, "state", -ESRCH);
+	explicit_bzero(&line, sizeof(line));
+	return sa;
+}
+
+static int state_delete(struct request *r)
+{
+	struct database_sa *sa = state_find(r);
+	int err = sa ? sa_delete(r->m, sa) : -EINVAL;
+
+	return sa && err ? admin_fail(r, "state", err) : err;
+}
+
+static int state_flush(struct request *r)
+{
+	struct database_sa *sa = database_sas(r->m->database);
+	struct database_sa *end = sa + r->m->database->sas_max;
+	int err = 0;
+
+	for (; !err && sa < end; sa++)
+		if (sa->used)
+			err = sa_delete(r->m, sa);
+	return err ? admin_fail(r, "state flush", err) : 0;
+}
+
+static void state_show_json(struct request *r, const struct database_sa *sa,
+			    const struct ipsp_handle *h)
+{
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+
+	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
+		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
+		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu}",
+		 r->out->used && r->out->base[r->out->used - 1] == '}' ? "," : "",
+		 address_text(a, sa->sa.family, sa->sa.source),
+		 address_text(b, sa->sa.family, sa->sa.destination), __builtin_bswap32(sa->sa.spi),
+		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
+		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed);
+}
+
+static void state_show(struct request *r, const struct database_sa *sa)
+{
+	struct state_line line = { .sa = sa->sa, .window = sa->window };
+	struct ipsp_handle h = { .id = sa->sa.handle };
+
+	if (ioctl(r->m->fd, IPSP_IOC_HANDLE_GET, &h))
+		memset(&h, 0, sizeof(h));
+	if (r->flags & IPSP_ADMINF_JSON) {
+		state_show_json(r, sa, &h);
+	} else {
+		state_text(r->out, &line, r->flags & IPSP_ADMINF_KEYS);
+		text_add(r->out, "\tanti-replay %s 0x%llx\n\tstats: packets %llu bytes %llu "
+			 "dropped %llu replay %llu failed %llu\n",
+			 sa->sa.direction == IPSP_DIR_OUT ? "next" : "seq", h.next, h.packets,
+			 h.bytes, h.dropped, h.replayed, h.integrity_failed);
+	}
+	explicit_bzero(&line, sizeof(line));
+}
+
+static int state_list(struct request *r)
+{
+	const struct database_sa *sa = database_sas(r->m->database);
+	const struct database_sa *end = sa + r->m->database->sas_max;
+
+	if (r->flags & IPSP_ADMINF_JSON)
+		text_add(r->out, "[");
+	for (; sa < end; sa++)
+		if (sa->used)
+			state_show(r, sa);
+	if (r->flags & IPSP_ADMINF_JSON)
+		text_add(r->out, "]\n");
+	return 0;
+}
+
+static int state_get(struct request *r)
+{
+	const struct database_sa *sa = state_find(r);
+
+	if (!sa)
+		return -EINVAL;
+	state_show(r, sa);
+	return 0;
+}
+
+static int state_count(struct request *r)
+{
+	text_add(r->out, "\t SAD count %u\n", r->m->database->sas);
+	return 0;
+}
+
+/* ---- policy ------------------------------------------------------------------------------ */
+
+static int policy_add_line(struct request *r, int replace)
+{
+	struct ipsp_policy_entry entry;
+	int err;
+
+	if (policy_parse(r->w, &entry))
+		return -EINVAL;
+	err = policy_add(r->m, &entry, replace);
+	return err ? admin_fail(r, "policy", err) : 0;
+}
+
+static int policy_add_new(struct request *r)
+{
+	return policy_add_line(r, 0);
+}
+
+static int policy_update(struct request *r)
+{
+	return policy_add_line(r, 1);
+}
+
+static int policy_find_line(struct request *r, uint32_t *at)
+{
+	struct ipsp_policy_entry like;
+	uint32_t i;
+
+	if (policy_parse(r->w, &like))
+		return -EINVAL;
+	for (i = 0; i < r->m->database->policies; i++)
+		if (policy_is_same(&database_policies(r->m->database)[i], &like)) {
+			*at = i;
+			return 0;
+		}
+	return admin_fail(r, "policy", -ENOENT);
+}
+
+static int policy_delete_line(struct request *r)
+{
+	uint32_t at;
+	int err;
+
+	if (policy_find_line(r, &at))
+		return -EINVAL;
+	err = policy_delete(r->m, at);
+	return err ? admin_fail(r, "policy", err) : 0;
+}
+
+static int policy_flush(struct request *r)
+{
+	int err = control_policy(r->m, IPSP_TARGET_ALL, IPSP_POLICY_REPLACE, NULL, 0);
+
+	if (err)
+		return admin_fail(r, "policy flush", err);
+	r->m->database->policies = 0;
+	return 0;
+}
+
+static int policy_list(struct request *r)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->m->database->policies; i++)
+		policy_text(r->out, &database_policies(r->m->database)[i]);
+	return 0;
+}
+
+static int policy_get(struct request *r)
+{
+	uint32_t at;
+
+	if (policy_find_line(r, &at))
+		return -EINVAL;
+	policy_text(r->out, &database_policies(r->m->database)[at]);
+	return 0;
+}
+
+static int policy_count(struct request *r)
+{
+	text_add(r->out, "\t SPD count %u\n", r->m->database->policies);
+	return 0;
+}
+
+/* ---- the manager itself -------------------------------------------------------------------- */
+
+static int manager_show(struct request *r)
+{
+	if (r->flags & IPSP_ADMINF_JSON)
+		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u}\n",
+			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies);
+	else
+		text_add(r->out, "manager %d stack %d states %u policies %u\n", getpid(),
+			 r->m->child.pid, r->m->database->sas, r->m->database->policies);
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *object, *verb;
+	int (*run)(struct request *r);
+} commands[] = {
+	{ "state", "add", state_add }, { "state", "update", state_update },
+	{ "state", "delete", state_delete }, { "state", "del", state_delete },
+	{ "state", "deleteall", state_flush }, { "state", "flush", state_flush },
+	{ "state", "list", state_list }, { "state", "show", state_list },
+	{ "state", "get", state_get }, { "state", "count", state_count },
+	{ "policy", "add", policy_add_new }, { "policy", "update", policy_update },
+	{ "policy", "delete", policy_delete_line }, { "policy", "del", policy_delete_line },
+	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
+	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
+	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
+	{ "manager", "show", manager_show },
+};
+
+static int admin_run(struct request *r)
+{
+	const char *object = word_next(r->w), *verb = word_next(r->w);
+	size_t i;
+
+	if (!verb)
+		verb = "list";
+	for (i = 0; object && i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(object, commands[i].object) && !strcmp(verb, commands[i].verb))
+			return commands[i].run(r);
+	return word_bad(r->w, object ? object : "command", verb,
+			"add, update, delete, get, list, count, flush");
+}
+
+/* Words ended by NUL; the last byte is checked to be one. */
+static int admin_split(const char *data, __u32 length, const char **word)
+{
+	__u32 at = 0;
+	int n = 0;
+
+	if (length && data[length - 1])
+		return -1;
+	while (at < length && n < WORD_COUNT_MAX) {
+		word[n++] = data + at;
+		at += (__u32)strlen(data + at) + 1;
+	}
+	return at < length ? -1 : n;
+}
+
+static void admin_reply(struct manager *m, const struct ipsp_record *request, int status,
+			const struct text *out)
+{
+	static struct {
+		_Alignas(64) char bytes[IPSP_ADMIN_MAX + 256];
+	} b;
+	struct ipsp_record *rec = (struct ipsp_record *)b.bytes;
+	struct ipsp_admin *admin = (struct ipsp_admin *)(rec + 1);
+	__u32 at = 128;
+
+	memset(b.bytes, 0, at);
+	rec->type = IPSP_REC_ADMIN_REPLY;
+	rec->control_len = sizeof(*admin);
+	rec->data_offset = at;
+	rec->data_len = (__u32)out->used;
+	rec->len = (at + rec->data_len + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+	memcpy(b.bytes + at, out->base, out->used);
+	memset(b.bytes + at + out->used, 0, rec->len - at - out->used);
+	admin->id = ((const struct ipsp_admin *)(request + 1))->id;
+	admin->status = status;
+	if (write(m->fd, b.bytes, rec->len) < 0 && errno != ENOENT)
+		fprintf(stderr, "ipsec-portd: reply: %s\n", strerror(errno));
+	explicit_bzero(&b, rec->len);
+}
+
+void admin_answer(struct manager *m, struct ipsp_record *rec)
+{
+	static char room[IPSP_ADMIN_MAX - 256];
+	const struct ipsp_admin *admin = (const struct ipsp_admin *)(rec + 1);
+	const char *word[WORD_COUNT_MAX];
+	struct words w;
+	struct text out;
+	struct request r = { m, &w, &out, admin->flags };
+	int n = admin_split((const char *)rec + rec->data_offset, rec->data_len, word);
+
+	text_init(&out, room, sizeof(room));
+	word_init(&w, word, n < 0 ? 0 : n);
+	if (admin_run(&r)) {
+		text_cut(&out, 0);
+		text_add(&out, "%s\n", w.error);
+	} else {
+		w.status = 0;
+	}
+	admin_reply(m, rec, w.status, &out);
+	explicit_bzero(room, out.used);
+	explicit_bzero(rec, rec->len);
+}

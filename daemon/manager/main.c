@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* main.c - the life of a manager: configuration, port, databases, then one loop */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "manager.h"
+#include "words/device.h"
+
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "ipsec-portd: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+/* ---- readiness ---------------------------------------------------------------------------- */
+
+/* sd_notify(3) without its library: one datagram. */
+static void notify_systemd(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (!path || strlen(path) >= sizeof(address.sun_path))
+		return;
+	strcpy(address.sun_path, path);
+	if (*path == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+	close(fd);
+}
+
+static void tell_ready(struct manager *m)
+{
+	static int told;
+
+	if (told)
+		return;
+	told = 1;
+	notify_systemd();
+	if (m->ready_fd >= 0 && write(m->ready_fd, "R", 1) == 1)
+		close(m->ready_fd);
+	m->ready_fd = -1;
+}
+
+/* ---- events --------------------------------------------------------------------------------- */
+
+static void event_attached(struct manager *m, const struct ipsp_event *e)
+{
+	int err = control_snapshot(m, (int)e->stack);
+
+	if (err && err != -ENOENT)
+		complain("snapshot", err);
+}
+
+static void event_handle(struct manager *m, const struct ipsp_event *e)
+{
+	if (e->event == IPSP_EVENT_STACK_ATTACHED)
+		event_attached(m, e);
+	else if (e->event == IPSP_EVENT_STACK_READY)
+		tell_ready(m);
+	else if (e->event == IPSP_EVENT_STACK_DIED || e->event == IPSP_EVENT_STACK_HUNG ||
+		 e->event == IPSP_EVENT_STACK_BROKEN) {
+		fprintf(stderr, "ipsec-portd: %s: stack %u gone: event %u cause %u pending %llu\n",
+			m->name, e->stack, e->event, e->cause, (unsigned long long)e->count);
+		m->child.adopted = 0;
+	}
+}
+
+static void port_readable(struct manager *m)
+{
+	static struct {
+		_Alignas(64) char bytes[IPSP_ADMIN_MAX + 512];
+	} b;
+	struct ipsp_record *rec = (struct ipsp_record *)b.bytes;
+	ssize_t got;
+
+	while ((got = read(m->fd, b.bytes, sizeof(b.bytes))) > 0) {
+		if (rec->type == IPSP_REC_EVENT)
+			event_handle(m, (struct ipsp_event *)(rec + 1));
+		else if (rec->type == IPSP_REC_ADMIN_REQUEST)
+			admin_answer(m, rec);
+	}
+	if (errno != EAGAIN && errno != EINTR)
+		m->over = 1;
+}
+
+static void signal_readable(struct manager *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			child_reap(m);
+		else
+			m->over = 1;
+	}
+}
+
+static void loop(struct manager *m)
+{
+	struct pollfd p[2] = { { .fd = m->fd, .events = POLLIN },
+			       { .fd = m->signal_fd, .events = POLLIN } };
+	int timeout;
+
+	while (!m->over) {
+		timeout = child_timeout(m);
+		if (!timeout) {
+			child_start(m);
+			continue;
+		}
+		if (poll(p, 2, timeout) < 0 && errno != EINTR)
+			return;
+		if (p[1].revents)
+			signal_readable(m);
+		if (p[0].revents & POLLIN)
+			port_readable(m);
+		else if (p[0].revents & (POLLERR | POLLHUP))
+			m->over = 1;
+	}
+}
+
+/* ---- start ------------------------------------------------------------------------------------ */
+
+static int signals_open(struct manager *m)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return m->signal_fd < 0 ? -errno : 0;
+}
+
+static int port_open(struct manager *m)
+{
+	int err = device_control(IPSP_CTL_COMPARTMENT_ADD, &m->options.compartment);
+
+	if (err && err != -EEXIST)
+		return err;
+	m->fd = device_open(m->name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (m->fd < 0)
+		return m->fd;
+	err = device_attach(m->fd, IPSP_ROLE_MANAGER, 0);
+	if (!err && ioctl(m->fd, IPSP_IOC_HASH_KEY, m->hash_key))
+		err = -errno;
+	return err;
+}
+
+/* A predecessor's stack goes on; its end will be an event. */
+static void adopt(struct manager *m)
+{
+	struct ipsp_compartment c;
+
+	memset(&c, 0, sizeof(c));
+	strcpy(c.name, m->options.compartment.name);
+	if (!device_control(IPSP_CTL_COMPARTMENT_GET, &c) && c.stacks_attached) {
+		m->child.adopted = 1;
+		tell_ready(m);
+	}
+}
+
+static const char *stack_beside(const char *given)
+{
+	static char path[PATH_MAX + 32];
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (given)
+		return given;
+	self[n > 0 ? n : 0] = '\0';
+	snprintf(path, sizeof(path), "%s/ipsec-port-stack", dirname(self));
+	return path;
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: ipsec-portd [--config FILE] [--stack PATH] [--ready-fd N] NAME\n");
+	return 2;
+}
+
+static int run(struct manager *m, const char *config)
+{
+	int err;
+
+	if (config && config_options(m, config))
+		return 1;
+	err = signals_open(m);
+	if (err)
+		return complain("signals", err);
+	err = port_open(m);
+	if (err)
+		return complain(m->name, err);
+	if (database_open(m) || (config && config_apply(m, config)))
+		return 1;
+	adopt(m);
+	loop(m);
+	child_end(m);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "stack", required_argument, NULL, 's' },
+		{ "ready-fd", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static struct manager m = { .fd = -1, .ready_fd = -1 };
+	const char *config = NULL, *stack = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (c == 'c')
+			config = optarg;
+		else if (c == 's')
+			stack = optarg;
+		else if (c == 'r')
+			m.ready_fd = atoi(optarg);
+		else
+			return usage();
+	}
+	if (optind + 1 != argc || strlen(argv[optind]) >= IPSP_NAME_MAX)
+		return usage();
+	m.name = argv[optind];
+	m.stack_path = stack_beside(stack);
+	option_init(&m.options, m.name);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	return run(&m, config);
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* policy.c - the policies in their order: priority, then age */
+#include <errno.h>
+#include <string.h>
+
+#include "manager.h"
+
+static int policy_find(struct manager *m, const struct ipsp_policy_entry *like)
+{
+	struct ipsp_policy_entry *list = database_policies(m->database);
+	uint32_t i;
+
+	for (i = 0; i < m->database->policies; i++)
+		if (policy_is_same(&list[i], like))
+			return (int)i;
+	return -1;
+}
+
+static void policy_insert(struct manager *m, const struct ipsp_policy_entry *entry)
+{
+	struct ipsp_policy_entry *list = database_policies(m->database);
+	uint32_t i = m->database->policies;
+
+	while (i && list[i - 1].protect.priority > entry->protect.priority)
+		i--;
+	memmove(&list[i + 1], &list[i], (m->database->policies - i) * sizeof(*list));
+	list[i] = *entry;
+	m->database->policies++;
+}
+
+static void policy_remove(struct manager *m, uint32_t at)
+{
+	struct ipsp_policy_entry *list = database_policies(m->database);
+
+	m->database->policies--;
+	memmove(&list[at], &list[at + 1], (m->database->policies - at) * sizeof(*list));
+}
+
+int policy_add(struct manager *m, struct ipsp_policy_entry *entry, int replace)
+{
+	int at = policy_find(m, entry), err;
+
+	if (at >= 0 && !replace)
+		return -EEXIST;
+	if (at < 0 && m->database->policies == m->database->policies_max)
+		return -ENOSPC;
+	if (at >= 0)
+		entry->protect.index = database_policies(m->database)[at].protect.index;
+	else if (!entry->protect.index)
+		entry->protect.index = m->database->next_index++;
+	err = control_policy(m, IPSP_TARGET_ALL, IPSP_POLICY_ADD, entry, 1);
+	if (err)
+		return err;
+	if (at >= 0)
+		policy_remove(m, (uint32_t)at);
+	policy_insert(m, entry);
+	return 0;
+}
+
+int policy_delete(struct manager *m, uint32_t at)
+{
+	struct ipsp_policy_entry entry = database_policies(m->database)[at];
+	int err = control_policy(m, IPSP_TARGET_ALL, IPSP_POLICY_DELETE, &entry, 1);
+
+	if (!err)
+		policy_remove(m, at);
+	return err;
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sa.c - an SA in the kernel's handles, in the stacks and in the database, in this order */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <openssl/hmac.h>
+
+#include "manager.h"
+
+/*
+ * The counter's name (uapi, 4): the key and its algorithm decide, not the SPI, so that a
+ * key that comes again goes on above; an inbound window is the SA's own.
+ */
+static void sa_counter_name(const struct manager *m, const struct ipsp_sa *sa, __u8 *name)
+{
+	struct {
+		__u8 direction;
+		struct ipsp_algorithm aead;
+		__u8 destination[16];
+		__u8 protocol;
+		__be32 spi;
+	} __attribute__((packed)) input;
+	unsigned length = IPSP_COUNTER_LEN;
+
+	memset(&input, 0, sizeof(input));
+	input.direction = sa->direction;
+	input.aead = sa->aead;
+	if (sa->direction == IPSP_DIR_IN) {
+		memcpy(input.destination, sa->destination, 16);
+		input.protocol = sa->protocol;
+		input.spi = sa->spi;
+	}
+	HMAC(EVP_sha256(), m->hash_key, sizeof(m->hash_key), (const unsigned char *)&input,
+	     sizeof(input), name, &length);
+	explicit_bzero(&input, sizeof(input));
+}
+
+static void sa_handle(const struct manager *m, const struct state_line *line,
+		      struct ipsp_handle *h)
+{
+	const struct ipsp_sa *sa = &line->sa;
+
+	memset(h, 0, sizeof(*h));
+	h->flags = sa->flags & IPSP_SAF_ESN ? IPSP_HANDLEF_ESN : 0;
+	h->direction = sa->direction;
+	h->family = sa->family;
+	h->protocol = sa->protocol;
+	h->mode = sa->mode;
+	h->spi = sa->spi;
+	memcpy(h->source, sa->source, 16);
+	memcpy(h->destination, sa->destination, 16);
+	h->fixed = state_fixed(sa);
+	h->align = 4;
+	h->reqid = sa->reqid;
+	h->window = sa->direction == IPSP_DIR_IN ? line->window : 0;
+	h->mark = sa->mark;
+	h->mark_mask = sa->mark_mask;
+	h->if_id = sa->if_id;
+	h->next = line->next ? line->next : 1;
+	sa_counter_name(m, sa, h->counter);
+}
+
+static struct database_sa *sa_free(struct manager *m)
+{
+	struct database_sa *at = database_sas(m->database), *end = at + m->database->sas_max;
+
+	while (at < end && at->used)
+		at++;
+	return at < end ? at : NULL;
+}
+
+int sa_add(struct manager *m, const struct state_line *line)
+{
+	struct database_sa *entry = sa_free(m);
+	struct ipsp_handle handle;
+	int err;
+
+	if (!entry)
+		return -ENOSPC;
+	sa_handle(m, line, &handle);
+	if (ioctl(m->fd, IPSP_IOC_HANDLE_ADD, &handle))
+		return -errno;
+	entry->sa = line->sa;
+	entry->sa.handle = handle.id;
+	entry->window = line->window;
+	err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_ADD, &entry->sa);
+	if (err) {
+		explicit_bzero(entry, sizeof(*entry));
+		ioctl(m->fd, IPSP_IOC_HANDLE_DEL, &handle);
+		return err;
+	}
+	entry->used = 1;
+	m->database->sas++;
+	return 0;
+}
+
+int sa_delete(struct manager *m, struct database_sa *sa)
+{
+	struct ipsp_handle handle = { .id = sa->sa.handle };
+	struct ipsp_sa id = { .handle = sa->sa.handle };
+	int err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_DELETE, &id);
+
+	if (err)
+		return err;
+	ioctl(m->fd, IPSP_IOC_HANDLE_DEL, &handle);
+	explicit_bzero(sa, sizeof(*sa));
+	m->database->sas--;
+	return 0;
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "option.h"
+
+static int take_stacks(struct words *w, const char *name, void *target)
+{
+	struct option_set *o = target;
+
+	if (word_number32(w, name, 1, IPSP_STACKS_MAX, &o->compartment.stacks))
+		return -EINVAL;
+	return o->compartment.stacks == 1 ? 0 :
+	       word_not_served(w, name, w->word[w->at - 1], "1");
+}
+
+static int take_engine(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "openssl", IPSP_ENGINE_OPENSSL, true }, { "ipsecmb", IPSP_ENGINE_IPSECMB, false },
+		{ "sodium", IPSP_ENGINE_SODIUM, false },
+	};
+	uint32_t engine;
+
+	(void)target;
+	return word_pick(w, name, WORD_TABLE(choice), &engine);
+}
+
+static int take_quorum(struct words *w, const char *name, void *target)
+{
+	struct option_set *o = target;
+
+	if (word_number32(w, name, 1, IPSP_STACKS_MAX, &o->compartment.quorum))
+		return -EINVAL;
+	return o->compartment.quorum == 1 ? 0 :
+	       word_not_served(w, name, w->word[w->at - 1], "1");
+}
+
+static int take_cpus(struct words *w, const char *name, void *target)
+{
+	const char *value;
+
+	(void)target;
+	return word_value(w, name, &value) ?: word_not_served(w, name, value, "leaving it out");
+}
+
+static int take_fail(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "closed", IPSP_FAIL_CLOSED, true }, { "open", IPSP_FAIL_OPEN, true },
+	};
+
+	return word_pick(w, name, WORD_TABLE(choice), &((struct option_set *)target)->compartment.fail);
+}
+
+static int take_deadline(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, 60000,
+			     &((struct option_set *)target)->compartment.deadline_ms);
+}
+
+static int take_successor(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, 60000,
+			     &((struct option_set *)target)->compartment.successor_ms);
+}
+
+static int take_ring(struct words *w, const char *name, void *target)
+{
+	struct ipsp_compartment *c = &((struct option_set *)target)->compartment;
+
+	if (word_number32(w, name, IPSP_RING_MIN, IPSP_RING_MAX, &c->down_size))
+		return -EINVAL;
+	if (c->down_size & (c->down_size - 1))
+		return word_bad(w, name, w->word[w->at - 1], "a power of two, in bytes");
+	c->up_size = c->down_size;
+	return 0;
+}
+
+static int take_handles(struct words *w, const char *name, void *target)
+{
+	struct option_set *o = target;
+
+	o->compartment.handles_max = 0;
+	if (word_number32(w, name, 1, 65536, &o->sas_max))
+		return -EINVAL;
+	o->compartment.handles_max = o->sas_max;
+	return 0;
+}
+
+static int take_policies(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, 100000, &((struct option_set *)target)->policies_max);
+}
+
+static int take_flows(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 64, 1048576,
+			     &((struct option_set *)target)->compartment.flows_max);
+}
+
+static int take_owner(struct words *w, const char *name, void *target)
+{
+	const char *value;
+	struct passwd *user;
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	user = getpwnam(value);
+	if (!user)
+		return word_bad(w, name, value, "a user's name");
+	((struct option_set *)target)->compartment.owner_uid = user->pw_uid;
+	return 0;
+}
+
+static int take_group(struct words *w, const char *name, void *target)
+{
+	struct group *group;
+	const char *value;
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	group = getgrnam(value);
+	if (!group)
+		return word_bad(w, name, value, "a group's name");
+	((struct option_set *)target)->compartment.owner_gid = group->gr_gid;
+	return 0;
+}
+
+static int take_mode(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 0, 0777,
+			     &((struct option_set *)target)->compartment.owner_mode);
+}
+
+static int take_mark(struct words *w, const char *name, void *target)
+{
+	struct ipsp_compartment *c = &((struct option_set *)target)->compartment;
+
+	return word_mark(w, name, &c->mark, &c->mark_mask);
+}
+
+static int take_default(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = { { "bypass", 0, true }, { "drop", 1, true } };
+	uint32_t drop;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &drop))
+		return -EINVAL;
+	((struct option_set *)target)->default_drop = drop;
+	return 0;
+}
+
+static int take_fresh_key(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = { { "no", 0, true }, { "yes", 1, true } };
+	uint32_t fresh;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &fresh))
+		return -EINVAL;
+	((struct option_set *)target)->fresh_key = fresh;
+	return 0;
+}
+
+static const struct word_entry option_words[] = {
+	{ "stacks", take_stacks }, { "engine", take_engine }, { "quorum", take_quorum },
+	{ "cpus", take_cpus }, { "fail", take_fail }, { "deadline", take_deadline },
+	{ "successor", take_successor }, { "ring", take_ring }, { "max-sas", take_handles },
+	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
+	{ "group", take_group }, { "mode", take_mode }, { "mark", take_mark },
+	{ "default", take_default }, { "fresh-key", take_fresh_key },
+};
+
+void option_init(struct option_set *o, const char *name)
+{
+	memset(o, 0, sizeof(*o));
+	strncpy(o->compartment.name, name, IPSP_NAME_MAX - 1);
+	o->sas_max = 1024;
+	o->policies_max = 4096;
+}
+
+int option_parse(struct words *w, struct option_set *o)
+{
+	return word_run(w, WORD_TABLE(option_words), o);
+}
+
+static void text_number(struct text *t, const char *name, __u32 value, __u32 standard)
+{
+	if (value != standard)
+		text_add(t, "%s = %u\n", name, value);
+}
+
+void option_text(struct text *t, const struct option_set *o)
+{
+	const struct ipsp_compartment *c = &o->compartment;
+
+	text_add(t, "[compartment]\nfail = %s\n", c->fail ? "open" : "closed");
+	text_number(t, "deadline", c->deadline_ms, 0);
+	text_number(t, "successor", c->successor_ms, 0);
+	text_number(t, "ring", c->down_size, 0);
+	text_number(t, "max-sas", o->sas_max, 1024);
+	text_number(t, "max-policies", o->policies_max, 4096);
+	text_number(t, "max-flows", c->flows_max, 0);
+	text_number(t, "mode", c->owner_mode, 0);
+	if (c->mark_mask)
+		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
+	text_add(t, "default = %s\n", o->default_drop ? "drop" : "bypass");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* option.h - the options of a compartment: of `compartment add` and of [compartment] */
+#ifndef WORDS_OPTION_H
+#define WORDS_OPTION_H
+
+#include "ipsec_port.h"
+#include "text.h"
+#include "word.h"
+
+struct option_set {
+	struct ipsp_compartment compartment;	/* name filled in by the caller */
+	__u32 sas_max, policies_max;
+	bool default_drop;
+	bool fresh_key;
+};
+
+void option_init(struct option_set *o, const char *name);
+int option_parse(struct words *w, struct option_set *o);
+/* One line `word = value` for each that differs from the default. */
+void option_text(struct text *t, const struct option_set *o);
+
+#endif

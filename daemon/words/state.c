@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "protocol.h"
+#include "state.h"
+
+/* ---- the id -------------------------------------------------------------------------- */
+
+static int take_src(struct words *w, const char *name, void *target)
+{
+	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
+
+	return address_take(w, name, &sa->family, sa->source);
+}
+
+static int take_dst(struct words *w, const char *name, void *target)
+{
+	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
+
+	return address_take(w, name, &sa->family, sa->destination);
+}
+
+static int take_proto(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "esp", 50, true }, { "ah", 51, false }, { "comp", 108, false },
+	};
+	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
+	uint32_t value;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
+		return -EINVAL;
+	sa->protocol = (__u8)value;
+	return 0;
+}
+
+static int take_spi(struct words *w, const char *name, void *target)
+{
+	uint32_t spi;
+
+	if (word_number32(w, name, 0x100, UINT32_MAX, &spi))
+		return -EINVAL;
+	((struct state_line *)target)->sa.spi = htonl(spi);
+	return 0;
+}
+
+/* ---- the rest ------------------------------------------------------------------------ */
+
+static int take_mode(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "transport", IPSP_SA_TRANSPORT, true }, { "tunnel", IPSP_SA_TUNNEL, true },
+		{ "beet", IPSP_SA_BEET, false }, { "ro", 2, false }, { "in_trigger", 3, false },
+	};
+	uint32_t value;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
+		return -EINVAL;
+	((struct state_line *)target)->sa.mode = (__u8)value;
+	return 0;
+}
+
+static int take_reqid(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 0, UINT32_MAX, &((struct state_line *)target)->sa.reqid);
+}
+
+static int take_window(struct words *w, const char *name, void *target)
+{
+	struct state_line *line = target;
+
+	if (word_number32(w, name, 0, IPSP_WINDOW_MAX, &line->window))
+		return -EINVAL;
+	if (line->window && line->window < IPSP_WINDOW_MIN)
+		return word_bad(w, name, w->word[w->at - 1], "0 (no check), or 32 to 4096");
+	return 0;
+}
+
+static int take_oseq(struct words *w, const char *name, void *target)
+{
+	struct state_line *line = target;
+
+	if (word_number(w, name, 0, UINT32_MAX, &line->next))
+		return -EINVAL;
+	line->next++;			/* ip xfrm names the last one used */
+	return 0;
+}
+
+static int take_mark(struct words *w, const char *name, void *target)
+{
+	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
+
+	if (word_number32(w, name, 0, UINT32_MAX, &sa->mark))
+		return -EINVAL;
+	sa->mark_mask = UINT32_MAX;
+	return word_take(w, "mask") ? word_number32(w, "mask", 0, UINT32_MAX, &sa->mark_mask) : 0;
+}
+
+static int take_if_id(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 0, UINT32_MAX, &((struct state_line *)target)->sa.if_id);
+}
+
+static const struct word_choice flag_choice[] = {
+	{ "esn", IPSP_SAF_ESN, true }, { "noecn", IPSP_SAF_NOECN, true },
+	{ "decap-dscp", IPSP_SAF_DECAP_DSCP, true }, { "nopmtudisc", IPSP_SAF_NOPMTUDISC, true },
+	{ "af-unspec", IPSP_SAF_AF_UNSPEC, true }, { "wildrecv", 0, false },
+	{ "icmp", 0, false }, { "align4", 0, false },
+};
+
+static int is_flag(const char *word)
+{
+	size_t i;
+
+	for (i = 0; word && i < sizeof(flag_choice) / sizeof(flag_choice[0]); i++)
+		if (!strcmp(word, flag_choice[i].name))
+			return 1;
+	return 0;
+}
+
+static int take_flag(struct words *w, const char *name, void *target)
+{
+	uint32_t value;
+
+	do {
+		if (word_pick(w, name, WORD_TABLE(flag_choice), &value))
+			return -EINVAL;
+		((struct state_line *)target)->sa.flags |= value;
+	} while (is_flag(word_peek(w)));
+	return 0;
+}
+
+static int take_extra_flag(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "dont-encap-dscp", IPSP_SAF_DONT_ENCAP_DSCP, true },
+	};
+	uint32_t value;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
+		return -EINVAL;
+	((struct state_line *)target)->sa.flags |= value;
+	return 0;
+}
+
+static int take_selector(struct words *w, const char *name, void *target)
+{
+	(void)name;
+	return protocol_take_selector(w, &((struct state_line *)target)->sa.selector);
+}
+
+static int take_direction(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "in", IPSP_DIR_IN, true }, { "out", IPSP_DIR_OUT, true },
+	};
+	struct state_line *line = target;
+	uint32_t value;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
+		return -EINVAL;
+	line->sa.direction = (__u8)value;
+	line->has_direction = true;
+	return 0;
+}
+
+static int take_not_served(struct words *w, const char *name, void *target)
+{
+	const char *value;
+
+	(void)target;
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	return word_not_served(w, name, value, "aead with rfc4106(gcm(aes)) or "
+			       "rfc7539esp(chacha20,poly1305)");
+}
+
+/* ---- keys ------------------------------------------------------------------------------ */
+
+static int hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+/* 0x and digits, or the bytes themselves. The number of bytes, or -1. */
+static int key_decode(const char *text, __u8 key[IPSP_KEY_MAX])
+{
+	size_t length = strlen(text), i;
+
+	if (strncmp(text, "0x", 2)) {
+		if (length > IPSP_KEY_MAX)
+			return -1;
+		memcpy(key, text, length);
+		return (int)length;
+	}
+	text += 2;
+	length -= 2;
+	if (length % 2 || length / 2 > IPSP_KEY_MAX)
+		return -1;
+	for (i = 0; i < length; i++) {
+		if (!isxdigit((unsigned char)text[i]))
+			return -1;
+		key[i / 2] = (__u8)(key[i / 2] << 4 | hex_digit(text[i]));
+	}
+	return (int)(length / 2);
+}
+
+/* @FILE: its first line. */
+static int key_from_file(const char *path, __u8 key[IPSP_KEY_MAX])
+{
+	char line[2 * IPSP_KEY_MAX + 4] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC), length;
+	ssize_t got = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (got < 0)
+		return -1;
+	line[got] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	length = key_decode(line, key);
+	explicit_bzero(line, sizeof(line));
+	return length;
+}
+
+static int take_key(struct words *w, const char *name, struct ipsp_algorithm *a)
+{
+	const char *value;
+	int length;
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	length = *value == '@' ? key_from_file(value + 1, a->key) : key_decode(value, a->key);
+	if (length < 0)
+		return word_bad(w, name, *value == '@' ? value : "(key)",
+				"0x and an even number of hex digits, bytes, or @FILE with one of them");
+	a->key_bits = (__u32)length * 8;
+	return 0;
+}
+
+static int check_aead(struct words *w, const struct ipsp_algorithm *a)
+{
+	int is_gcm = !strcmp(a->name, "rfc4106(gcm(aes))");
+	char seen[32];
+
+	snprintf(seen, sizeof(seen), "%u bits", a->key_bits);
+	if (is_gcm && a->key_bits != 160 && a->key_bits != 224 && a->key_bits != 288)
+		return word_bad(w, "aead key", seen, "160, 224 or 288 bits (32 of them salt)");
+	if (!is_gcm && a->key_bits != 288)
+		return word_bad(w, "aead key", seen, "288 bits (32 of them salt)");
+	snprintf(seen, sizeof(seen), "%u", a->icv_bits);
+	if (a->icv_bits != 128)
+		return word_not_served(w, "aead icv bits", seen, "128");
+	return 0;
+}
+
+static int take_aead(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "rfc4106(gcm(aes))", 0, true }, { "rfc7539esp(chacha20,poly1305)", 1, true },
+		{ "rfc4309(ccm(aes))", 2, false }, { "rfc4543(gcm(aes))", 3, false },
+	};
+	struct ipsp_algorithm *a = &((struct state_line *)target)->sa.aead;
+	uint32_t which;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &which))
+		return -EINVAL;
+	strcpy(a->name, choice[which].name);
+	if (take_key(w, name, a) || word_number32(w, "aead icv bits", 0, 1024, &a->icv_bits))
+		return -EINVAL;
+	return check_aead(w, a);
+}
+
+/* ---- lines ----------------------------------------------------------------------------- */
+
+static const struct word_entry state_words[] = {
+	{ "src", take_src }, { "dst", take_dst }, { "proto", take_proto }, { "spi", take_spi },
+	{ "mode", take_mode }, { "reqid", take_reqid }, { "replay-window", take_window },
+	{ "replay-oseq", take_oseq }, { "mark", take_mark }, { "if_id", take_if_id },
+	{ "flag", take_flag }, { "extra-flag", take_extra_flag }, { "sel", take_selector },
+	{ "aead", take_aead }, { "dir", take_direction },
+	{ "enc", take_not_served }, { "auth", take_not_served },
+	{ "auth-trunc", take_not_served }, { "comp", take_not_served },
+	{ "encap", take_not_served }, { "offload", take_not_served }, { "ctx", take_not_served },
+	{ "limit", take_not_served }, { "replay-seq", take_not_served },
+	{ "coa", take_not_served }, { "output-mark", take_not_served },
+	{ "tfcpad", take_not_served },
+};
+
+static int missing(struct words *w, const char *name)
+{
+	return word_fail(w, WORD_STATUS_MISSING, "state: no %s; wanted: src A dst B proto esp "
+			 "spi N [mode M] aead NAME KEY ICV-BITS", name);
+}
+
+static int state_check(struct words *w, const struct state_line *line, bool is_id_only)
+{
+	const struct ipsp_sa *sa = &line->sa;
+
+	if (!sa->family || address_is_zero(sa->destination))
+		return missing(w, "dst");
+	if (!sa->protocol)
+		return missing(w, "proto");
+	if (!sa->spi)
+		return missing(w, "spi");
+	if (is_id_only)
+		return 0;
+	if (address_is_zero(sa->source))
+		return missing(w, "src");
+	return sa->aead.name[0] ? 0 : missing(w, "aead");
+}
+
+int state_parse(struct words *w, struct state_line *line, bool is_id_only)
+{
+	memset(line, 0, sizeof(*line));
+	protocol_selector_init(&line->sa.selector);
+	if (word_run(w, WORD_TABLE(state_words), line) || state_check(w, line, is_id_only)) {
+		explicit_bzero(line, sizeof(*line));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+__u16 state_fixed(const struct ipsp_sa *sa)
+{
+	return (__u16)((sa->family == 4 ? 20 : 40) + 8 + 8 + sa->aead.icv_bits / 8);
+}
+
+static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
+{
+	__u32 i;
+
+	if (!keys) {
+		text_add(t, "(%u bits, not shown)", a->key_bits);
+		return;
+	}
+	text_add(t, "0x");
+	for (i = 0; i < a->key_bits / 8; i++)
+		text_add(t, "%02x", a->key[i]);
+}
+
+void state_text(struct text *t, const struct state_line *line, bool keys)
+{
+	const struct ipsp_sa *sa = &line->sa;
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+	size_t i;
+
+	text_add(t, "src %s dst %s\n", address_text(a, sa->family, sa->source),
+		 address_text(b, sa->family, sa->destination));
+	text_add(t, "\tproto esp spi 0x%08x reqid %u mode %s\n", ntohl(sa->spi), sa->reqid,
+		 protocol_mode_text(sa->mode));
+	text_add(t, "\treplay-window %u flag", line->window);
+	for (i = 0; i < sizeof(flag_choice) / sizeof(flag_choice[0]); i++)
+		if (sa->flags & flag_choice[i].value)
+			text_add(t, " %s", flag_choice[i].name);
+	text_add(t, "\n\taead %s ", sa->aead.name);
+	text_key(t, &sa->aead, keys);
+	text_add(t, " %u\n\tdir %s\n\tsel ", sa->aead.icv_bits,
+		 sa->direction == IPSP_DIR_OUT ? "out" : "in");
+	protocol_selector_text(t, &sa->selector);
+	text_add(t, "\n");
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* state.h - the words of `ip xfrm state` */
+#ifndef WORDS_STATE_H
+#define WORDS_STATE_H
+
+#include "ipsec_port.h"
+#include "text.h"
+#include "word.h"
+
+/* One line: the SA, and what of it only the kernel's handle bears. Holds a key: wipe it. */
+struct state_line {
+	struct ipsp_sa sa;		/* handle 0 */
+	__u32 window;
+	uint64_t next;			/* outbound: first number; 0 = 1 */
+	bool has_direction;		/* `dir` was given */
+};
+
+/* add, update: everything; delete, get: the id (src, dst, proto, spi). */
+int state_parse(struct words *w, struct state_line *line, bool is_id_only);
+/* As `ip xfrm state list`, the key only with keys. */
+void state_text(struct text *t, const struct state_line *line, bool keys);
+
+/* What a packet grows by: IP header, ESP header, IV, ICV; see struct ipsp_handle. */
+__u16 state_fixed(const struct ipsp_sa *sa);
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "word.h"
+
+void word_init(struct words *w, const char *const *word, int count)
+{
+	memset(w, 0, sizeof(*w));
+	w->word = word;
+	w->count = count;
+}
+
+/* One word, its quotes taken off; returns where the rest begins, NULL: no end quote. */
+static char *split_one(char *at, const char **word)
+{
+	char quote = *at == '"' || *at == '\'' ? *at : '\0';
+
+	if (quote) {
+		*word = ++at;
+		at = strchr(at, quote);
+		if (!at)
+			return NULL;
+	} else {
+		*word = at;
+		while (*at && !isspace((unsigned char)*at))
+			at++;
+	}
+	if (*at)
+		*at++ = '\0';
+	return at;
+}
+
+int word_split(char *line, const char **word, int room)
+{
+	int count = 0;
+
+	for (;;) {
+		while (isspace((unsigned char)*line))
+			line++;
+		if (!*line || *line == '#')
+			return count;
+		if (count == room)
+			return -E2BIG;
+		line = split_one(line, &word[count++]);
+		if (!line)
+			return -EINVAL;
+	}
+}
+
+const char *word_peek(const struct words *w)
+{
+	return w->at < w->count ? w->word[w->at] : NULL;
+}
+
+const char *word_next(struct words *w)
+{
+	return w->at < w->count ? w->word[w->at++] : NULL;
+}
+
+bool word_take(struct words *w, const char *name)
+{
+	const char *next = word_peek(w);
+
+	if (!next || strcmp(next, name))
+		return false;
+	w->at++;
+	return true;
+}
+
+int word_fail(struct words *w, int status, const char *format, ...)
+{
+	va_list list;
+
+	w->status = status;
+	va_start(list, format);
+	vsnprintf(w->error, sizeof(w->error), format, list);
+	va_end(list);
+	return -EINVAL;
+}
+
+int word_bad(struct words *w, const char *name, const char *seen, const char *allowed)
+{
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": allowed: %s", name, seen,
+			 allowed);
+}
+
+int word_not_served(struct words *w, const char *name, const char *seen,
+		    const char *allowed)
+{
+	return word_fail(w, WORD_STATUS_REFUSED, "%s \"%s\": not served yet; allowed: %s",
+			 name, seen, allowed);
+}
+
+int word_value(struct words *w, const char *name, const char **value)
+{
+	*value = word_next(w);
+	if (*value)
+		return 0;
+	return word_fail(w, WORD_STATUS_GRAMMAR,
+			 "%s: the line ends here; allowed: a value after it", name);
+}
+
+bool word_is_number(const char *text, uint64_t most, uint64_t *number)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*number = strtoull(text, &end, 0);
+	return !errno && !*end && *number <= most;
+}
+
+int word_number(struct words *w, const char *name, uint64_t least, uint64_t most,
+		uint64_t *number)
+{
+	const char *value;
+	char allowed[80];
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	if (word_is_number(value, most, number) && *number >= least)
+		return 0;
+	snprintf(allowed, sizeof(allowed), "a number from %llu to %llu",
+		 (unsigned long long)least, (unsigned long long)most);
+	return word_bad(w, name, value, allowed);
+}
+
+int word_number32(struct words *w, const char *name, uint32_t least, uint32_t most,
+		  uint32_t *number)
+{
+	uint64_t wide;
+
+	if (word_number(w, name, least, most, &wide))
+		return -EINVAL;
+	*number = (uint32_t)wide;
+	return 0;
+}
+
+static void list_choices(char *list, size_t room, const struct word_choice *choice,
+			 size_t count)
+{
+	struct text t;
+	size_t i;
+
+	text_init(&t, list, room);
+	for (i = 0; i < count; i++)
+		if (choice[i].is_served)
+			text_add(&t, "%s%s", t.used ? ", " : "", choice[i].name);
+}
+
+int word_pick(struct words *w, const char *name, const struct word_choice *choice,
+	      size_t count, uint32_t *value)
+{
+	const char *seen;
+	char list[256];
+	size_t i;
+
+	if (word_value(w, name, &seen))
+		return -EINVAL;
+	list_choices(list, sizeof(list), choice, count);
+	for (i = 0; i < count; i++) {
+		if (strcmp(seen, choice[i].name))
+			continue;
+		if (!choice[i].is_served)
+			return word_not_served(w, name, seen, list);
+		*value = choice[i].value;
+		return 0;
+	}
+	return word_bad(w, name, seen, list);
+}
+
+int word_range(struct words *w, const char *name, uint16_t *first, uint16_t *last)
+{
+	const char *value, *dash;
+	uint64_t low, high;
+	char part[8];
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	dash = strchr(value, '-');
+	snprintf(part, sizeof(part), "%.*s", dash ? (int)(dash - value) : 7, value);
+	if (!word_is_number(part, 65535, &low) ||
+	    !word_is_number(dash ? dash + 1 : value, 65535, &high) || low > high)
+		return word_bad(w, name, value, "N or N-M, each from 0 to 65535, N <= M");
+	*first = (uint16_t)low;
+	*last = (uint16_t)high;
+	return 0;
+}
+
+int word_mark(struct words *w, const char *name, uint32_t *mark, uint32_t *mask)
+{
+	const char *value, *slash;
+	uint64_t bits, most = UINT32_MAX;
+	char part[16];
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	slash = strchr(value, '/');
+	snprintf(part, sizeof(part), "%.*s", slash ? (int)(slash - value) : 15, value);
+	if (!word_is_number(part, UINT32_MAX, &bits) ||
+	    (slash && !word_is_number(slash + 1, UINT32_MAX, &most)))
+		return word_bad(w, name, value, "M or M/MASK, each of 32 bits");
+	if (bits & ~most)
+		return word_bad(w, name, value, "a mark without bits outside its mask");
+	*mark = (uint32_t)bits;
+	*mask = (uint32_t)most;
+	return 0;
+}
+
+/* `name` or, for a word that may come again, `name*`. */
+static bool entry_matches(const struct word_entry *entry, const char *word)
+{
+	size_t length = strcspn(entry->name, "*");
+
+	return !strncmp(entry->name, word, length) && !word[length];
+}
+
+static int entry_find(const struct word_entry *table, size_t count, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (entry_matches(&table[i], word))
+			return (int)i;
+	return -1;
+}
+
+static int word_unknown(struct words *w, const struct word_entry *table, size_t count)
+{
+	char list[WORD_ERROR_MAX - 100];
+	struct text t;
+	size_t i;
+
+	text_init(&t, list, sizeof(list));
+	for (i = 0; i < count; i++)
+		text_add(&t, "%s%.*s", i ? ", " : "", (int)strcspn(table[i].name, "*"),
+			 table[i].name);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "\"%.60s\": unknown word; allowed: %s",
+			 word_peek(w), list);
+}
+
+static int run(struct words *w, const struct word_entry *table, size_t count,
+	       void *target, bool is_nested)
+{
+	uint64_t seen = 0;
+	const char *word;
+
+	while ((word = word_peek(w))) {
+		int i = entry_find(table, count, word);
+
+		if (i < 0)
+			return is_nested ? 0 : word_unknown(w, table, count);
+		if (seen & (1ull << i))
+			return word_fail(w, WORD_STATUS_GRAMMAR,
+					 "%s: given twice; allowed: once", word);
+		if (!strchr(table[i].name, '*'))
+			seen |= 1ull << i;
+		w->at++;
+		if (table[i].take(w, word, target))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+int word_run(struct words *w, const struct word_entry *table, size_t count, void *target)
+{
+	return run(w, table, count, target, false);
+}
+
+int word_run_nested(struct words *w, const struct word_entry *table, size_t count,
+		    void *target)
+{
+	return run(w, table, count, target, true);
+}

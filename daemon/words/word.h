@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * word.h - a command as a row of words, and the one line that says what is wrong
+ *
+ * A grammar is a table of words; word_run() walks the row and calls the function
+ * of each word, which takes the values that follow. Every function returns 0 or
+ * a negative errno and leaves the first complaint in `error`: the word, what was
+ * seen, what is allowed. Key material never gets into a complaint.
+ */
+#ifndef WORDS_WORD_H
+#define WORDS_WORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WORD_ERROR_MAX	512
+#define WORD_LINE_MAX	4096
+#define WORD_COUNT_MAX	256
+
+/* The exit statuses of `ip xfrm`. */
+#define WORD_STATUS_GRAMMAR	255	/* a word is wrong */
+#define WORD_STATUS_MISSING	1	/* a word is missing */
+#define WORD_STATUS_REFUSED	2	/* understood, not done */
+
+struct words {
+	const char *const *word;
+	int count;
+	int at;
+	int status;			/* of the complaint */
+	char error[WORD_ERROR_MAX];
+};
+
+struct word_entry {
+	const char *name;
+	int (*take)(struct words *w, const char *name, void *target);
+};
+
+struct word_choice {
+	const char *name;
+	uint32_t value;
+	bool is_served;
+};
+
+void word_init(struct words *w, const char *const *word, int count);
+
+/* Cuts a line in place; "quoted words" may hold blanks, # starts a comment. */
+int word_split(char *line, const char **word, int room);
+
+const char *word_peek(const struct words *w);		/* NULL at the end */
+const char *word_next(struct words *w);
+bool word_take(struct words *w, const char *name);	/* steps over it if it is next */
+
+int word_fail(struct words *w, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* name "seen": allowed */
+int word_bad(struct words *w, const char *name, const char *seen, const char *allowed);
+int word_not_served(struct words *w, const char *name, const char *seen,
+		    const char *allowed);
+
+/* The value after `name`. */
+int word_value(struct words *w, const char *name, const char **value);
+int word_number(struct words *w, const char *name, uint64_t least, uint64_t most,
+		uint64_t *number);
+int word_number32(struct words *w, const char *name, uint32_t least, uint32_t most,
+		  uint32_t *number);
+int word_pick(struct words *w, const char *name, const struct word_choice *choice,
+	      size_t count, uint32_t *value);
+/* N[-M] */
+int word_range(struct words *w, const char *name, uint16_t *first, uint16_t *last);
+/* M[/MASK] */
+int word_mark(struct words *w, const char *name, uint32_t *mark, uint32_t *mask);
+
+/* A whole number in C's notation, nothing behind it. */
+bool word_is_number(const char *text, uint64_t most, uint64_t *number);
+
+/*
+ * Runs the row through a table (at most 64 entries), each word at most once unless
+ * its name ends in '*'. _nested returns 0 at the first word that is not in it.
+ */
+int word_run(struct words *w, const struct word_entry *table, size_t count, void *target);
+int word_run_nested(struct words *w, const struct word_entry *table, size_t count,
+		    void *target);
+
+#define WORD_TABLE(table) (table), sizeof(table) / sizeof((table)[0])
+
+#endif

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* compartment.c - compartments: made with their manager, changed, shown, ended */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "portctl.h"
+#include "words/device.h"
+#include "words/option.h"
+
+#define RUN_DIRECTORY "/run/ipsec-port"
+
+static int get(const char *name, struct ipsp_compartment *c)
+{
+	memset(c, 0, sizeof(*c));
+	if (strlen(name) >= sizeof(c->name))
+		return -EINVAL;
+	strcpy(c->name, name);
+	return device_control(IPSP_CTL_COMPARTMENT_GET, c);
+}
+
+/* ---- add -------------------------------------------------------------------------------- */
+
+static int write_config(const char *path, const struct option_set *o)
+{
+	char room[2048];
+	struct text t;
+	FILE *file;
+
+	text_init(&t, room, sizeof(room));
+	option_text(&t, o);
+	mkdir(RUN_DIRECTORY, 0755);
+	file = fopen(path, "we");
+	if (!file)
+		return -errno;
+	fwrite(room, 1, t.used, file);
+	return fclose(file) ? -errno : 0;
+}
+
+static int run_systemctl(const char *name)
+{
+	char unit[64];
+	pid_t pid = fork();
+	int status;
+
+	snprintf(unit, sizeof(unit), "ipsec-portd@%s", name);
+	if (!pid) {
+		execlp("systemctl", "systemctl", "start", unit, (char *)NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ?
+	       WEXITSTATUS(status) : 1;
+}
+
+/* The daemon beside us, its standard streams in a log, readiness through a pipe. */
+static void exec_manager(const char *name, const char *config, int ready)
+{
+	char self[PATH_MAX], path[PATH_MAX + 16], log[PATH_MAX], fd[12];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int out;
+
+	self[n > 0 ? n : 0] = '\0';
+	snprintf(path, sizeof(path), "%s/ipsec-portd", dirname(self));
+	snprintf(log, sizeof(log), RUN_DIRECTORY "/%s.log", name);
+	snprintf(fd, sizeof(fd), "%d", ready);
+	setsid();
+	out = open(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
+	dup2(open("/dev/null", O_RDONLY), 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	execl(path, "ipsec-portd", "--config", config, "--ready-fd", fd, name, (char *)NULL);
+	_exit(127);
+}
+
+static void print_log_end(const char *name)
+{
+	char log[PATH_MAX], line[512], last[512] = "no message";
+	FILE *file;
+
+	snprintf(log, sizeof(log), RUN_DIRECTORY "/%s.log", name);
+	file = fopen(log, "re");
+	while (file && fgets(line, sizeof(line), file))
+		memcpy(last, line, sizeof(last));
+	if (file)
+		fclose(file);
+	fprintf(stderr, "ipsec-portctl: compartment %s: its manager ended: %s", name, last);
+}
+
+static int start_manager(const char *name, const char *config)
+{
+	int ready[2];
+	pid_t pid;
+	char byte;
+
+	if (!access("/run/systemd/system", F_OK))
+		return run_systemctl(name);
+	if (pipe(ready))
+		return portctl_refused("pipe", -errno);
+	pid = fork();
+	if (!pid) {
+		close(ready[0]);
+		exec_manager(name, config, ready[1]);
+	}
+	close(ready[1]);
+	if (pid > 0 && read(ready[0], &byte, 1) == 1)
+		return 0;
+	print_log_end(name);
+	return 1;
+}
+
+static int compartment_add(const char *name, struct words *w)
+{
+	struct ipsp_compartment now;
+	struct option_set o;
+	char config[PATH_MAX];
+	int err;
+
+	option_init(&o, name);
+	if (strlen(name) >= IPSP_NAME_MAX || option_parse(w, &o))
+		return portctl_usage("%s", w->error[0] ? w->error : "name: allowed: at most 31 bytes");
+	if (!get(name, &now))
+		return portctl_refused(name, -EEXIST);
+	snprintf(config, sizeof(config), RUN_DIRECTORY "/%s.conf", name);
+	err = write_config(config, &o);
+	if (err)
+		return portctl_refused(config, err);
+	return start_manager(name, config);
+}
+
+/* ---- the others --------------------------------------------------------------------------- */
+
+static int compartment_del(const char *name)
+{
+	struct ipsp_name n;
+	int err;
+
+	memset(&n, 0, sizeof(n));
+	if (strlen(name) >= sizeof(n.name))
+		return portctl_refused(name, -ENOENT);
+	strcpy(n.name, name);
+	err = device_control(IPSP_CTL_COMPARTMENT_DEL, &n);
+	if (err == -EBUSY) {
+		fprintf(stderr, "ipsec-portctl: compartment %s: a rule names it; wanted: rules "
+			"without it\n", name);
+		return 1;
+	}
+	return err ? portctl_refused(name, err) : 0;
+}
+
+static int compartment_set(const char *name, struct words *w)
+{
+	struct ipsp_compartment now;
+	struct option_set o;
+	int err = get(name, &now);
+
+	if (err)
+		return portctl_refused(name, err);
+	option_init(&o, name);
+	o.compartment.fail = now.fail;
+	o.compartment.mark = now.mark;
+	o.compartment.mark_mask = now.mark_mask;
+	if (option_parse(w, &o))
+		return portctl_usage("%s", w->error);
+	err = device_control(IPSP_CTL_COMPARTMENT_SET, &o.compartment);
+	return err ? portctl_refused(name, err) : 0;
+}
+
+static void print_one(const struct portctl *p, const struct ipsp_compartment *c)
+{
+	if (p->json)
+		printf("{\"name\":\"%s\",\"stacks\":%u,\"stacks-attached\":%u,\"manager\":%u,"
+		       "\"fail\":\"%s\",\"deadline\":%u,\"generation\":%u,\"handles\":%u}\n",
+		       c->name, c->stacks, c->stacks_attached, c->manager_attached,
+		       c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles);
+	else
+		printf("%s stacks %u attached %u manager %s fail %s deadline %u generation %u "
+		       "handles %u\n", c->name, c->stacks, c->stacks_attached,
+		       c->manager_attached ? "yes" : "no", c->fail ? "open" : "closed",
+		       c->deadline_ms, c->generation, c->handles);
+}
+
+static int compartment_show(const struct portctl *p, const char *name)
+{
+	static const char *const ask[] = { "manager", "show" };
+	static struct device_reply reply;
+	struct ipsp_compartment c;
+	int err = get(name, &c);
+
+	if (err)
+		return portctl_refused(name, err);
+	print_one(p, &c);
+	if (c.manager_attached &&
+	    !device_request(name, p->json ? IPSP_ADMINF_JSON : 0, ask, 2, &reply))
+		printf("%s", reply.text);
+	return 0;
+}
+
+static int compartment_list(const struct portctl *p)
+{
+	struct ipsp_compartment c;
+	int i;
+
+	for (i = 0;; i++) {
+		memset(&c, 0, sizeof(c));
+		c.index = i;
+		if (device_control(IPSP_CTL_COMPARTMENT_GET, &c))
+			return 0;
+		print_one(p, &c);
+	}
+}
+
+int compartment_main(const struct portctl *p, struct words *w)
+{
+	const char *verb, *name;
+
+	word_next(w);
+	verb = word_next(w);
+	if (verb && !strcmp(verb, "list"))
+		return compartment_list(p);
+	name = word_next(w);
+	if (!verb || !name)
+		return portctl_usage("compartment: wanted: add|del|set|show NAME, or list");
+	if (!strcmp(verb, "add"))
+		return compartment_add(name, w);
+	if (!strcmp(verb, "del"))
+		return compartment_del(name);
+	if (!strcmp(verb, "set"))
+		return compartment_set(name, w);
+	if (!strcmp(verb, "show"))
+		return compartment_show(p, name);
+	return portctl_usage("compartment \"%s\": allowed: add, del, set, show, list", verb);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* manager.c - state and policy: the words go to the compartment's manager, its text comes back */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "portctl.h"
+#include "words/device.h"
+
+int manager_main(const struct portctl *p, struct words *w)
+{
+	static struct device_reply reply;
+	__u32 flags = (p->json ? IPSP_ADMINF_JSON : 0) | (p->keys ? IPSP_ADMINF_KEYS : 0);
+	int err;
+
+	if (!p->compartment)
+		return portctl_usage("%s: no compartment; wanted: -c NAME", word_peek(w));
+	err = device_request(p->compartment, flags, w->word + w->at, w->count - w->at, &reply);
+	if (err == -EPIPE)
+		return portctl_usage("compartment \"%s\": no manager; wanted: a running ipsec-portd",
+				     p->compartment);
+	if (err)
+		return portctl_refused(p->compartment, err);
+	fwrite(reply.text, 1, reply.length, reply.status ? stderr : stdout);
+	err = reply.status;
+	explicit_bzero(&reply, sizeof(reply));
+	return err;
+}
