@@ -573,7 +573,9 @@ static int port_open(struct inode *inode, struct file *file)
 	struct port_file *p;
 
 	if (!iminor(inode)) {
-		replace_fops(file, &ipsp_control_fops);
+		const struct file_operations *control = &ipsp_control_fops;
+
+		replace_fops(file, fops_get(control));
 		return 0;
 	}
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
@@ -636,13 +638,14 @@ static const struct file_operations port_fops = {
 
 /* ---- device nodes -------------------------------------------------------------------------------------------------- */
 
+/* Asked without mode, uid, gid when the node goes. */
 static char *port_devnode(ipsp_devnode_device *dev, umode_t *mode, kuid_t *uid, kgid_t *gid)
 {
 	const struct compartment *c = dev_get_drvdata(dev);
 
-	*mode = 0600;
-	if (c) {
-		*mode = c->config.owner_mode;
+	if (mode)
+		*mode = c ? c->config.owner_mode : 0600;
+	if (c && uid && gid) {
 		*uid = make_kuid(&init_user_ns, c->config.owner_uid);
 		*gid = make_kgid(&init_user_ns, c->config.owner_gid);
 	}
