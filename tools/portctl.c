@@ -63,25 +63,39 @@ static int dispatch(const struct portctl *p, struct words *w)
 	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, state, policy", name);
 }
 
-int main(int argc, char **argv)
+/* Options may stand anywhere; what is left is the command. 0, or an exit status. */
+static int options(struct portctl *p, int argc, char **argv, const char **word, int *count)
 {
-	struct portctl p = { 0 };
-	struct words w;
 	int i;
 
-	for (i = 1; i < argc && *argv[i] == '-'; i++) {
+	for (i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-c") && i + 1 < argc)
-			p.compartment = argv[++i];
+			p->compartment = argv[++i];
 		else if (!strcmp(argv[i], "--json"))
-			p.json = 1;
+			p->json = 1;
 		else if (!strcmp(argv[i], "--keys"))
-			p.keys = 1;
-		else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
-			return help();
-		else
+			p->keys = 1;
+		else if (!strncmp(argv[i], "--", 2))
 			return portctl_usage("option \"%s\": allowed: -c NAME, --json, --keys, --help",
 					     argv[i]);
+		else if (*count < WORD_COUNT_MAX)
+			word[(*count)++] = argv[i];
 	}
-	word_init(&w, (const char *const *)argv + i, argc - i);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word[WORD_COUNT_MAX];
+	struct portctl p = { 0 };
+	int count = 0, err;
+	struct words w;
+
+	if (argc > 1 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
+		return help();
+	err = options(&p, argc, argv, word, &count);
+	if (err)
+		return err;
+	word_init(&w, word, count);
 	return dispatch(&p, &w);
 }

@@ -1,0 +1,353 @@
+# shellcheck shell=bash
+# The two ends of a protected path. LEFT and RIGHT say who transforms at each: `ours` or `kernel`. The scenarios are the same
+# for both, so each can be run with LEFT=kernel first: then a failure with LEFT=ours is ours and not the script's.
+#
+# left and right are network namespaces joined by one veth pair, l0 - r0. Inner addresses sit on lo:
+#       left  10.1.0.1  fd01::1  | l0 10.9.0.1  fd09::1  ===  r0 10.9.0.2  fd09::2 |  right 10.2.0.1  fd02::1
+# Neighbours are permanent, so that whatever is not ESP on the wire is a leak. Captures take what LEAVES l0 and r0: a packet
+# that comes in appears a second time, decrypted, to a capture at its receiver.
+
+top=${top:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+here=$top/tests/scenario
+work=${work:-$(mktemp -d)}
+LEFT=${LEFT:-ours} RIGHT=${RIGHT:-kernel}
+DEADLINE=${DEADLINE:-5000}
+ENGINE=${ENGINE:-openssl}
+case $(uname -r) in 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
+module=$top/build/kmod-$kernel_name/ipsec_port.ko
+export PATH=$top/build:$top/build/bin:$top/build/tools:$top/build/daemon:$PATH
+
+say() { printf '# %s\n' "$*"; }
+at() { ip netns exec "$@"; }
+end_of() { [ "$1" = left ] && echo "$LEFT" || echo "$RIGHT"; }
+compartment_of() { [ "$1" = left ] && echo blue || echo red; }
+is_ours() { [ "$(end_of "$1")" = ours ]; }
+any_ours() { [ "$LEFT" = ours ] || [ "$RIGHT" = ours ]; }
+
+# until_true SECONDS COMMAND...: asks again and again, gives up after so many seconds of the guest's time
+until_true() {
+	local end=$((SECONDS + $1)); shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.05
+	done
+}
+
+hosts_up() {
+	local h
+	for h in left right; do
+		ip netns add $h
+		ip -n $h link set lo up
+		at $h sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 \
+			net.ipv6.conf.default.router_solicitations=0 net.ipv4.ping_group_range="0 2147483647"
+	done
+	ip link add l0 netns left address 02:00:00:00:00:01 type veth peer name r0 netns right address 02:00:00:00:00:02
+	ip -n left addr add 10.9.0.1/24 dev l0
+	ip -n left addr add fd09::1/64 dev l0 nodad
+	ip -n left addr add 10.1.0.1/32 dev lo
+	ip -n left addr add fd01::1/128 dev lo nodad
+	ip -n right addr add 10.9.0.2/24 dev r0
+	ip -n right addr add fd09::2/64 dev r0 nodad
+	ip -n right addr add 10.2.0.1/32 dev lo
+	ip -n right addr add fd02::1/128 dev lo nodad
+	ip -n left link set l0 up
+	ip -n right link set r0 up
+	for h in 10.9.0.2 fd09::2; do ip -n left neigh replace $h dev l0 lladdr 02:00:00:00:00:02 nud permanent; done
+	for h in 10.9.0.1 fd09::1; do ip -n right neigh replace $h dev r0 lladdr 02:00:00:00:00:01 nud permanent; done
+	ip -n left route add 10.2.0.0/24 via 10.9.0.2 src 10.1.0.1
+	ip -n left route add fd02::/64 via fd09::2 src fd01::1
+	ip -n right route add 10.1.0.0/24 via 10.9.0.1 src 10.2.0.1
+	ip -n right route add fd01::/64 via fd09::1 src fd02::1
+}
+
+hosts_down() {
+	local h
+	for h in left right; do
+		ip netns pids $h 2>/dev/null | xargs -r kill -9
+		ip netns del $h
+	done
+}
+
+# The kernel's ESP, and the fast ciphers that no udev loads here: without them the comparison is with generic C.
+kernel_esp() {
+	local m
+	for m in aesni_intel ghash_clmulni_intel chacha_x86_64 poly1305_x86_64 gcm ctr chacha20poly1305 authenc echainiv seqiv \
+		esp4 esp6 xfrm_user; do
+		modprobe $m 2>/dev/null || say "module $m is not there"
+	done
+	if [ "${ESP_OFFLOAD:-1}" = 1 ]; then modprobe -a esp4_offload esp6_offload; fi
+}
+
+ctl() { # ctl END WORDS...
+	local end=$1; shift
+	at "$end" ipsec-portctl "$@"
+}
+# xf END state|policy ...: the words of `ip xfrm`, wherever they go
+xf() {
+	local end=$1; shift
+	if is_ours "$end"; then
+		ctl "$end" -c "$(compartment_of "$end")" "$@"
+	else
+		ip -n "$end" xfrm "$@"
+	fi
+}
+
+# ends_up [WORDS OF compartment add...]
+ends_up() {
+	local end
+	[ "$LEFT" = kernel ] || [ "$RIGHT" = kernel ] && kernel_esp
+	any_ours || return 0
+	[ -d /sys/module/ipsec_port ] || insmod "$module" || return 1
+	for end in left right; do
+		is_ours $end || continue
+		ctl $end compartment add "$(compartment_of $end)" engine "$ENGINE" deadline "$DEADLINE" "$@" || return 1
+	done
+}
+
+# stat_of END KEY: a number of `stat`, or of its drops by reason; empty when there is none of that name
+stat_of() {
+	ctl "$1" stat "$(compartment_of "$1")" --json | python3 -c '
+import json, sys
+def find(node, key):
+    if isinstance(node, dict):
+        if key in node and not isinstance(node[key], (dict, list)): return node[key]
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            found = find(part, key)
+            if found is not None: return found
+found = find(json.load(sys.stdin), sys.argv[1])
+print("" if found is None else found)' "$2"
+}
+# drops_of END: "reason count" of each that is not 0, on one line
+drops_of() {
+	ctl "$1" stat "$(compartment_of "$1")" --json | python3 -c '
+import json, sys
+def find(node):
+    if isinstance(node, dict):
+        for key, part in node.items():
+            if key in ("drop", "drops", "dropped-by", "reasons") and isinstance(part, dict): return part
+            found = find(part)
+            if found is not None: return found
+    if isinstance(node, list):
+        for part in node:
+            found = find(part)
+            if found is not None: return found
+print(*(f"{k} {v}" for k, v in (find(json.load(sys.stdin)) or {}).items() if v))'
+}
+# Ledger of invariant 6: captured is the sum of what became of it
+ledger_balances() {
+	ctl "$1" stat "$(compartment_of "$1")" --json | python3 -c '
+import json, sys
+flat = {}
+def walk(node):
+    if isinstance(node, dict):
+        for key, part in node.items():
+            if isinstance(part, (dict, list)): walk(part)
+            else: flat.setdefault(key, part)
+    if isinstance(node, list):
+        for part in node: walk(part)
+walk(json.load(sys.stdin))
+parts = "classified released merged bypassed toobig dropped rehired held pending".split()
+total = sum(int(flat.get(part, 0)) for part in parts)
+if int(flat["captured"]) != total:
+    print("# ledger: captured", flat["captured"], "is not", total, {p: flat.get(p) for p in parts}); sys.exit(1)'
+}
+
+# stack_of END: pid of the compartment's stack, seen from here. The manager is the parent.
+manager_of() { pgrep -f "ipsec-portd.* $(compartment_of "$1")\$" | head -n 1; }
+stack_of() {
+	local manager
+	manager=$(manager_of "$1") && [ -n "$manager" ] && pgrep -P "$manager" | head -n 1
+}
+
+ends_down() {
+	local end made
+	any_ours || { ip -n left xfrm state flush; ip -n left xfrm policy flush; ip -n right xfrm state flush; ip -n right xfrm policy flush; return 0; }
+	for end in left right; do
+		if is_ours $end; then
+			: | ctl $end rule set - || return 1
+			until_true 10 settled $end || say "$end: tickets still pending"
+			ledger_balances $end || return 1
+			say "$end: drops: $(drops_of $end)"
+			ctl $end compartment del "$(compartment_of $end)" || return 1
+		else
+			ip -n $end xfrm state flush; ip -n $end xfrm policy flush
+		fi
+	done
+	if [ "${KEEP_MODULE:-0}" = 0 ]; then
+		made=$(objects) || return 1
+		say "objects made and freed: $made"
+		rmmod ipsec_port || return 1
+		[ "${made% *}" = "${made#* }" ]
+	fi
+}
+settled() { [ "$(stat_of "$1" pending)" = 0 ]; }
+# objects the module made and freed, over the whole machine: with no compartment left, equal
+objects() {
+	ctl left stat --json | python3 -c '
+import json, re, sys
+text = sys.stdin.read()
+made, freed = (sum(map(int, re.findall(r"\"objects-%s\"\s*:\s*(\d+)" % word, text))) for word in ("made", "freed"))
+print(made, freed)'
+}
+
+new_key() { od -An -vtx1 -N "$1" /dev/urandom | tr -d ' \n' | sed 's/^/0x/'; }
+spi_last=$((0x1000 + RANDOM))
+
+# protect MODE FAMILIES ALGORITHM [window N] [esn]
+#   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
+# One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
+# near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
+protect() {
+	local mode=$1 families=$2 algorithm=$3 window=64 flags=() bits=128 name bytes key_l key_r outer inner
+	local out_l out_r net_l net_r end other
+	shift 3
+	while [ $# -gt 0 ]; do
+		case $1 in
+		window) window=$2; shift 2 ;;
+		esn) flags=(esn); shift ;;
+		*) say "protect: $1?"; return 1 ;;
+		esac
+	done
+	case $algorithm in
+	aes128) name='rfc4106(gcm(aes))' bytes=20 ;;
+	aes256) name='rfc4106(gcm(aes))' bytes=36 ;;
+	chacha) name='rfc7539esp(chacha20,poly1305)' bytes=36 ;;
+	esac
+	inner=${families%in*} outer=${families#*in}
+	[ "$mode" = tunnel ] && [ "$inner" != "$outer" ] && flags+=(af-unspec)
+	if [ "$outer" = 4 ]; then out_l=10.9.0.1 out_r=10.9.0.2; else out_l=fd09::1 out_r=fd09::2; fi
+	if [ "$mode" = transport ]; then
+		near_left=$out_l near_right=$out_r
+		if [ "$outer" = 4 ]; then net_l=$out_l/32 net_r=$out_r/32; else net_l=$out_l/128 net_r=$out_r/128; fi
+	elif [ "$inner" = 4 ]; then
+		near_left=10.1.0.1 near_right=10.2.0.1 net_l=10.1.0.0/24 net_r=10.2.0.0/24
+	else
+		near_left=fd01::1 near_right=fd02::1 net_l=fd01::/64 net_r=fd02::/64
+	fi
+	spi_left=$(printf '0x%x' $((++spi_last))) spi_right=$(printf '0x%x' $((++spi_last)))
+	key_l=$(new_key $bytes) key_r=$(new_key $bytes)
+	for end in left right; do
+		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
+			${flags[0]+flag "${flags[*]}"} aead "$name" "$key_l" $bits || return 1
+		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
+			${flags[0]+flag "${flags[*]}"} aead "$name" "$key_r" $bits || return 1
+	done
+	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
+	policy right $net_r $net_l $out_r $out_l "$mode" || return 1
+	for end in left right; do
+		is_ours $end || continue
+		if [ $end = left ]; then other=$net_r; else other=$net_l; fi
+		ctl $end rule set - <<-RULES || return 1
+			out to $other -> $(compartment_of $end) protect
+			in from $other -> $(compartment_of $end) protect
+		RULES
+	done
+}
+policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE
+	local tmpl_out=(tmpl proto esp reqid 1 mode "$6") tmpl_in=(tmpl proto esp reqid 1 mode "$6")
+	if [ "$6" = tunnel ]; then
+		tmpl_out=(tmpl src "$4" dst "$5" proto esp reqid 1 mode tunnel)
+		tmpl_in=(tmpl src "$5" dst "$4" proto esp reqid 1 mode tunnel)
+	fi
+	xf "$1" policy add src "$2" dst "$3" dir out "${tmpl_out[@]}" &&
+		xf "$1" policy add src "$3" dst "$2" dir in "${tmpl_in[@]}"
+}
+# Takes away what protect made. Where ours stays as it is under a protect rule, nothing passes in clear from here on.
+unprotect() {
+	local end
+	for end in left right; do
+		if is_ours $end; then : | ctl $end rule set -; fi
+		xf $end policy flush
+		xf $end state flush
+	done
+}
+
+# ---- looking at the wire ---------------------------------------------------------------------------------------------
+
+# capture_on NAME [SNAPLEN]: from both ends, what leaves; returns when both captures are listening
+captures=
+capture_on() {
+	local end dev
+	captures=$1
+	for end in left right; do
+		dev=${end:0:1}0
+		ip netns exec $end tcpdump -i $dev -Z root -s "${2:-96}" -B 65536 -w "$work/$1.$end.pcap" outbound 2> "$work/$1.$end.log" &
+		printf '%s\n' $! > "$work/$1.$end.pid"
+	done
+	for end in left right; do
+		until_true 20 grep -q 'listening on' "$work/$1.$end.log" || { cat "$work/$1.$end.log"; return 1; }
+	done
+}
+# capture_off [--clear-allowed]: ends the captures and prints what wire found; its exit status is wire's. A last frame of a
+# kind of its own goes out at both ends; a capture is complete when it is in the file.
+capture_off() {
+	local end pid
+	for end in left right; do
+		at $end python3 -c 'import socket, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+out.send(bytes(6) + bytes(6) + b"\x88\xb5" + b"end of capture".ljust(46))' ${end:0:1}0
+	done
+	for end in left right; do
+		pid=$(cat "$work/$captures.$end.pid")
+		until_true 20 complete "$pid" "$work/$captures.$end.pcap" || say "$captures.$end: incomplete"
+		kill -TERM "$pid" && wait "$pid"
+	done
+	"$here/wire" "$@" --dropped "$work/$captures.left.log" --dropped "$work/$captures.right.log" \
+		"$work/$captures.left.pcap" "$work/$captures.right.pcap" > "$work/$captures.json"
+	local status=$?
+	cat "$work/$captures.json"
+	return $status
+}
+complete() { kill -USR2 "$1" && tail -c 200 "$2" | grep -qa 'end of capture'; }
+json() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
+
+# ---- files over HTTP --------------------------------------------------------------------------------------------------
+
+# file_server END ADDR PORT: python's http.server on $work/END.files, whose files appear by `make_file END NAME MEGABYTES`
+file_server() {
+	mkdir -p "$work/$1.files"
+	ip netns exec "$1" python3 -m http.server --bind "$2" --directory "$work/$1.files" "$3" > "$work/$1.http.log" 2>&1 &
+	until_true 60 listens "$1" "$3"
+}
+listens() { at "$1" ss -Hltn "sport = :$2" | grep -q .; }
+listens_udp() { at "$1" ss -Hlun "sport = :$2" | grep -q .; }
+make_file() {
+	mkdir -p "$work/$1.files"
+	head -c "$3M" /dev/urandom > "$work/$1.files/$2"
+}
+sum_of() { sha256sum < "$1" | cut -d ' ' -f 1; }
+url() { case $1 in *:*) echo "http://[$1]:$2/$3" ;; *) echo "http://$1:$2/$3" ;; esac; }
+# fetch END ADDR PORT FILE: gets it at END from the other end's server and compares SHA-256
+fetch() {
+	local other=right
+	[ "$1" = right ] && other=left
+	rm -f "$work/got.$1.$4"
+	at "$1" curl -gsS --max-time "${FETCH_SECONDS:-300}" -o "$work/got.$1.$4" "$(url "$2" "$3" "$4")" || return 1
+	[ "$(sum_of "$work/got.$1.$4")" = "$(sum_of "$work/$other.files/$4")" ] || { say "$4: SHA-256 differs"; return 1; }
+}
+
+# ---- KTAP ----------------------------------------------------------------------------------------------------------------
+
+tap_count=0 tap_failed=0
+check() { # check "what" COMMAND...
+	local what=$1; shift
+	tap_count=$((tap_count + 1))
+	if "$@"; then
+		echo "ok $tap_count $what"
+	else
+		echo "not ok $tap_count $what"
+		tap_failed=$((tap_failed + 1))
+		return 1
+	fi
+}
+plan() {
+	echo "1..$tap_count"
+	[ $tap_failed = 0 ] && [ $tap_count -gt 0 ]
+}
+# What the kernel said since the scenario began: no warning, no oops, no lockdep, no hung task. (The guest also panics on them.)
+kernel_log_clean() {
+	! dmesg | grep -E 'WARNING|BUG|Oops|general protection|Call Trace|lockdep|hung task|unregister_netdevice|refcount|leak' || return 1
+}
