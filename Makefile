@@ -1,0 +1,167 @@
+# ipsec-port. `make help` lists what can be asked for; V=1 shows every command.
+# Everything made goes under build/, and nothing else is written.
+
+VERSION := 0.1
+PREFIX ?= /usr/local
+DESTDIR ?=
+B := build
+
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n' '$(1)' '$(2)';
+else
+say = @:;
+endif
+
+CC := gcc
+CFLAGS ?= -O2 -g
+FUZZ_CC := clang-14
+cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. $(CFLAGS) -MMD -MP
+libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium) -lIPSec_MB -pthread
+check_libs = $(shell pkg-config --libs check)
+
+# ---- what is there ---------------------------------------------------------------------------------------------------
+
+words := $(wildcard daemon/words/*.c)
+transform := $(wildcard daemon/ipsec/*.c) $(wildcard daemon/crypto/*.c)
+stack := $(wildcard daemon/stack/*.c)
+# what a test, a bench or a fuzz target may call: all but the programs' main
+parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
+
+programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl
+unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
+benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
+fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+kselftests := $(patsubst tests/kselftest/%.c,$(B)/kselftest/%,$(wildcard tests/kselftest/*.c))
+
+# KVER: a kernel of build/kernels (6.1, 6.12) or an installed one; by default the newest headers there are.
+newest = $(notdir $(patsubst %/build,%,$(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))))
+unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/kdir 2>/dev/null | sort -V))))
+KVER ?= $(or $(newest),$(unpacked))
+KERNELS ?= 6.1 6.12
+
+.PHONY: all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
+.DELETE_ON_ERROR:
+all: programs module
+
+help:
+	@echo 'make                   the programs, and the module for the newest kernel headers (KVER=... for another)'
+	@echo 'make setup             installs and fetches what building and testing need, once'
+	@echo 'make demo              the main job, end to end, in a virtual machine; set-up included'
+	@echo 'make check             every test, on Linux 6.1 and 6.12; set-up included (ONLY=PATTERN, KERNELS="6.1 6.12")'
+	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json'
+	@echo 'make lint              checkpatch, sparse, cppcheck, shellcheck: whichever are there'
+	@echo 'make programs|module|tests|fuzz|bench-bin    a part of it'
+	@echo 'make install|uninstall DESTDIR=, PREFIX=$(PREFIX); the module is installed as source, for dkms'
+	@echo 'make clean             removes what was compiled, and keeps the kernels and the guest of setup'
+
+setup:
+	@scripts/setup
+
+# ---- the module ------------------------------------------------------------------------------------------------------
+
+# The sources are copied to a directory for each kernel, so that objects for several kernels stand side by side.
+module:
+ifeq ($(KVER),)
+	@echo 'no kernel headers found: the module is left out (make setup fetches some)'
+else
+	@$(MAKE) --no-print-directory $(B)/kmod-$(KVER)/ipsec_port.ko
+endif
+
+$(B)/kmod-%/ipsec_port.ko: FORCE
+	$(call say,KMOD,$@) scripts/module $*
+
+# ---- programs --------------------------------------------------------------------------------------------------------
+
+programs: $(programs)
+objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
+
+$(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
+$(B)/ipsec-port-stack: $(call objects,$(stack) $(transform))
+$(B)/ipsec-portctl: $(call objects,$(wildcard tools/*.c) $(words))
+$(programs):
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+$(B)/obj/%.o: %.c Makefile
+	$(call say,CC,$<) mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -c -o $@ $<
+
+# ---- tests, fuzz targets, benches ------------------------------------------------------------------------------------
+
+tests: $(unit_tests) $(kselftests)
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
+
+$(B)/kselftest/%: tests/kselftest/%.c $(wildcard uapi/*.h) Makefile
+	$(call say,CC,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(cflags)) $(LDFLAGS) -o $@ $< $(call objects,$(words)) $(libs)
+$(kselftests): $(call objects,$(words))
+
+bench-bin: $(benches)
+$(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+fuzz: $(fuzzers)
+sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+$(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(patsubst %.c,$(B)/obj-fuzz/%.o,$(parts))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(CFLAGS) $(sanitize) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(libs)
+$(B)/obj-fuzz/%.o: %.c Makefile
+	$(call say,FUZZCC,$<) mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(cflags) -Wno-gnu-variable-sized-type-not-at-end $(sanitize) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+.SECONDARY:
+-include $(shell find $(B)/obj $(B)/obj-fuzz -name '*.d' 2>/dev/null)
+
+# The demo and the tests set up first; what they then need is found by a make of its own.
+kmods = $(patsubst %,$(B)/kmod-%/ipsec_port.ko,$(KERNELS))
+demo: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(B)/kmod-6.1/ipsec_port.ko
+	@tests/vm/run --kernel 6.1 -- tests/scenario/demo
+
+check: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests fuzz $(kmods)
+	@KERNELS='$(KERNELS)' tests/check $(ONLY)
+
+bench: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-bin $(kmods)
+	@tests/bench/run
+
+lint:
+	@scripts/lint
+
+# ---- installing ------------------------------------------------------------------------------------------------------
+
+sbin := $(DESTDIR)$(PREFIX)/sbin
+src := $(DESTDIR)/usr/src/ipsec-port-$(VERSION)
+share := $(DESTDIR)$(PREFIX)/share
+units := $(DESTDIR)/usr/lib/systemd/system
+man8 := $(wildcard Documentation/man/*.8)
+services := $(wildcard systemd/*)
+completion := $(wildcard tools/completion/*)
+
+install: programs
+	install -d $(sbin) $(src)/kmod/compat $(src)/uapi $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(programs) $(sbin)
+	install -m 644 dkms.conf COPYING $(src)
+	install -m 644 kmod/Kbuild kmod/*.[ch] $(src)/kmod
+	install -m 644 kmod/compat/* $(src)/kmod/compat
+	install -m 644 uapi/*.h $(src)/uapi
+	install -m 644 uapi/*.h $(DESTDIR)$(PREFIX)/include
+	$(if $(man8),install -d $(share)/man/man8 && install -m 644 $(man8) $(share)/man/man8)
+	$(if $(services),install -d $(units) && install -m 644 $(services) $(units))
+	$(if $(completion),install -d $(share)/bash-completion/completions && install -m 644 $(completion) $(share)/bash-completion/completions)
+
+uninstall:
+	rm -f $(addprefix $(sbin)/,$(notdir $(programs)))
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard uapi/*.h)))
+	rm -f $(addprefix $(share)/man/man8/,$(notdir $(man8))) $(addprefix $(units)/,$(notdir $(services)))
+	rm -f $(addprefix $(share)/bash-completion/completions/,$(notdir $(completion)))
+	rm -rf $(src)
+
+clean:
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results $(programs)
