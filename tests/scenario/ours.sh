@@ -64,8 +64,9 @@ hosts_down() {
 	local h
 	for h in left right; do
 		ip netns pids $h 2>/dev/null | xargs -r kill -9
-		ip netns del $h
 	done
+	wait 2>/dev/null
+	for h in left right; do ip netns del $h; done
 }
 
 # The kernel's ESP, and the fast ciphers that no udev loads here: without them the comparison is with generic C.
@@ -273,7 +274,7 @@ capture_on() {
 	captures=$1
 	for end in left right; do
 		dev=${end:0:1}0
-		ip netns exec $end tcpdump -i $dev -Z root -s "${2:-96}" -B 65536 -w "$work/$1.$end.pcap" outbound 2> "$work/$1.$end.log" &
+		ip netns exec $end tcpdump -i $dev -Z root -s "${2:-96}" -B 65536 -Q out -w "$work/$1.$end.pcap" 2> "$work/$1.$end.log" &
 		printf '%s\n' $! > "$work/$1.$end.pid"
 	done
 	for end in left right; do
