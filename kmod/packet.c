@@ -102,23 +102,28 @@ bool ipsp_packet_is_discovery(const struct ipsp_tuple *t)
 	       t->source_port >= 133 && t->source_port <= 137;
 }
 
-/* For an outbound packet with the SPI at its transport header: ESP. */
+/* A later fragment has none. */
 bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi)
 {
 	int at = skb_network_offset(skb);
-	__be16 fragment;
+	__be16 fragment = 0;
 	const __be32 *p;
+	bool later;
 	u8 nexthdr;
 
 	if (t->protocol != IPPROTO_ESP)
 		return false;
 	if (t->family == 4) {
+		later = ip_hdr(skb)->frag_off & htons(IP_OFFSET);
 		at += ip_hdrlen(skb);
 	} else {
 		nexthdr = ipv6_hdr(skb)->nexthdr;
 		at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), &nexthdr, &fragment);
+		later = fragment & htons(~0x7);
 	}
-	p = at < 0 ? NULL : skb_header_pointer(skb, at, sizeof(*spi), spi);
+	if (at < 0 || later)
+		return false;
+	p = skb_header_pointer(skb, at, sizeof(*spi), spi);
 	if (!p)
 		return false;
 	*spi = *p;

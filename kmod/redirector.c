@@ -330,6 +330,23 @@ static bool redirector_came_by(const struct sk_buff *skb, const struct compartme
 	return h && h->c == c;
 }
 
+/*
+ * ESP of ours on its way to our protocol handler: transport mode's rules cover it too.
+ * IPv6 comes here in fragments; one without an SPI can still only end in an ESP handler.
+ */
+static bool redirector_is_ours_to_open(struct net *net, const struct sk_buff *skb,
+				       const struct look *l)
+{
+	const struct ipsp_tuple *t = &l->tuple;
+	__be32 spi;
+
+	if (t->direction != IPSP_DIR_IN || t->protocol != IPPROTO_ESP)
+		return false;
+	if (!ipsp_packet_spi(skb, t, &spi))
+		return l->flags & IPSP_PKT_FRAGMENT;
+	return ipsp_handle_find_in(net, t->family, t->destination, t->protocol, spi);
+}
+
 static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,
 				  u8 direction)
 {
@@ -343,7 +360,8 @@ static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_stat
 		return NF_ACCEPT;
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
-	if (redirector_came_by(skb, l.rule->c))
+	if (redirector_came_by(skb, l.rule->c) ||
+	    redirector_is_ours_to_open(state->net, skb, &l))
 		return NF_ACCEPT;
 	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
 	    !ipsp_rule_protects(l.rule)) {
