@@ -77,6 +77,9 @@ static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 	at = ipv6_skip_exthdr(skb, at + sizeof(copy), &nexthdr, &fragment);
 	if (at < 0)
 		return false;
+	/* at a later fragment the walk stops in front of the fragment header */
+	if (nexthdr == NEXTHDR_FRAGMENT && skb_copy_bits(skb, at, &nexthdr, 1))
+		return false;
 	t->protocol = nexthdr;
 	if (fragment)
 		*flags |= IPSP_PKT_FRAGMENT;
