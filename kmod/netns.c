@@ -37,16 +37,26 @@ static void netns_pre_exit(struct net *net)
 	ipsp_compartment_net_exit(net);
 }
 
-static void netns_exit(struct net *net)
+/*
+ * What was let go before may still be on its way out: a dst ends through its namespace's
+ * dst_ops, in an RCU callback, and then puts its handle, which ends in a work. Both are
+ * waited for before the namespace's part is freed.
+ */
+static void netns_exit(struct list_head *nets)
 {
-	ipsp_divert_net_exit(net);
-	ipsp_handle_net_exit(net);
+	struct net *net;
+
+	rcu_barrier();
+	list_for_each_entry(net, nets, exit_list) {
+		ipsp_divert_net_exit(net);
+		ipsp_handle_net_exit(net);
+	}
 }
 
 static struct pernet_operations netns_ops = {
 	.init = netns_init,
 	.pre_exit = netns_pre_exit,
-	.exit = netns_exit,
+	.exit_batch = netns_exit,
 	.id = &ipsp_net_id,
 	.size = sizeof(struct ipsp_net),
 };
@@ -76,6 +86,5 @@ int ipsp_netns_init(void)
 void ipsp_netns_exit(void)
 {
 	unregister_netdevice_notifier(&netns_device_notifier);
-	rcu_barrier();			/* dsts that end look at their namespace's dst_ops */
 	unregister_pernet_subsys(&netns_ops);
 }
