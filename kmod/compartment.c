@@ -77,7 +77,6 @@ static void compartment_end_work(struct work_struct *work)
 	ipsp_deal_compartment_exit(c);
 	ipsp_flow_table_exit(c);
 	ipsp_protect_compartment_exit(c);
-	ipsp_port_mailbox_purge(&c->mailbox);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
 	call_rcu(&c->rcu, compartment_free_rcu);

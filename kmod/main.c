@@ -25,6 +25,7 @@ static const struct room rooms[] = {
 	{ ipsp_deal_init, ipsp_deal_exit },
 	{ ipsp_flow_init, ipsp_flow_exit },
 	{ ipsp_reinject_init, ipsp_reinject_exit },
+	{ ipsp_port_class_init, ipsp_port_class_exit },	/* outlives the compartments' nodes */
 	{ ipsp_compartment_init, ipsp_compartment_exit },
 	{ ipsp_netns_init, ipsp_netns_exit },		/* hooks: packets from here on */
 	{ ipsp_input_init, ipsp_input_exit },

@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -20,22 +21,11 @@
 #include "mailbox.h"
 #include "stream.h"
 
-struct port_file {
-	struct compartment *c;		/* referenced */
-	u32 role;			/* 0: not attached; written once under c->admin */
-	struct mm_struct *mm;		/* mmgrab: compared only */
-	struct stack *stack;		/* STACK */
-	struct list_head list;		/* ADMIN: mailbox.admins */
-	struct list_head replies;	/* ADMIN: protected by mailbox.lock */
-	wait_queue_head_t wait;		/* ADMIN */
-	u64 request;			/* ADMIN: id of the one that is out; 0: none */
-};
-
 static dev_t port_devt;
 static struct cdev port_cdev;
 static struct class *port_class;
 
-/* ---- attach --------------------------------------------------------------------------------- */
+/* ---- attach ---------------------------------------------------------------------------------- */
 
 static int attach_stack(struct port_file *p, struct file *file, const struct ipsp_attach *a)
 {
@@ -43,35 +33,34 @@ static int attach_stack(struct port_file *p, struct file *file, const struct ips
 
 	if (a->index >= p->c->config.stacks)
 		return -EINVAL;
-	s = ipsp_stream_attach(p->c, a->index, file);
+	s = ipsp_stream_attach(p->c, array_index_nospec(a->index, IPSP_STACKS_MAX), file);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	p->stack = s;
 	return 0;
 }
 
-static int attach_manager(struct port_file *p, struct file *file, const struct ipsp_attach *a)
+/* What an earlier manager did not live to do: a snapshot, begun or not. */
+static void attach_tell_awaiting(struct compartment *c)
 {
-	struct mailbox *m = &p->c->mailbox;
-	int err = -EBUSY;
+	struct stack *s;
+	u32 i;
 
-	spin_lock_bh(&m->lock);
-	if (!m->manager) {
-		m->manager = p;
-		err = 0;
+	lockdep_assert_held(&c->admin);
+	for (i = 0; i < c->config.stacks; i++) {
+		s = c->stack[i];
+		if (s && READ_ONCE(s->state) == STACK_AWAITS)
+			ipsp_port_event(c, IPSP_EVENT_STACK_ATTACHED, 0, i, pid_nr(s->pid), 0);
 	}
-	spin_unlock_bh(&m->lock);
-	return err;
 }
 
-static int attach_admin(struct port_file *p, struct file *file, const struct ipsp_attach *a)
+static int attach_manager(struct port_file *p)
 {
-	struct mailbox *m = &p->c->mailbox;
+	int err = ipsp_mailbox_enter_manager(p);
 
-	spin_lock_bh(&m->lock);
-	list_add(&p->list, &m->admins);
-	spin_unlock_bh(&m->lock);
-	return 0;
+	if (!err)
+		attach_tell_awaiting(p->c);
+	return err;
 }
 
 static int port_attach_role(struct port_file *p, struct file *file, const struct ipsp_attach *a)
@@ -84,8 +73,10 @@ static int port_attach_role(struct port_file *p, struct file *file, const struct
 		return -EINVAL;
 	if (a->role == IPSP_ROLE_STACK)
 		return attach_stack(p, file, a);
-	return a->role == IPSP_ROLE_MANAGER ? attach_manager(p, file, a) :
-					      attach_admin(p, file, a);
+	if (a->role == IPSP_ROLE_MANAGER)
+		return attach_manager(p);
+	ipsp_mailbox_enter_admin(p);
+	return 0;
 }
 
 static long port_attach(struct port_file *p, struct file *file, void *arg)
@@ -101,13 +92,13 @@ static long port_attach(struct port_file *p, struct file *file, void *arg)
 	if (!err) {
 		p->mm = current->mm;
 		mmgrab(p->mm);
-		smp_store_release(&p->role, a->role);
+		smp_store_release(&p->role, a->role);	/* matches port_may's load */
 	}
 	mutex_unlock(&p->c->admin);
 	return err;
 }
 
-/* ---- stack's calls ------------------------------------------------------------------------------ */
+/* ---- stack's calls --------------------------------------------------------------------------- */
 
 static long port_layout(struct port_file *p, struct file *file, void *arg)
 {
@@ -115,157 +106,18 @@ static long port_layout(struct port_file *p, struct file *file, void *arg)
 	return 0;
 }
 
-/* ---- messages of managers and admins --------------------------------------------------------------- */
-
-static struct message *message_take(struct port_file *p, u32 band)
-{
-	struct mailbox *m = &p->c->mailbox;
-	bool manager = p->role == IPSP_ROLE_MANAGER;
-	struct message *msg;
-
-	spin_lock_bh(&m->lock);
-	msg = list_first_entry_or_null(manager ? &m->events : &p->replies, struct message, list);
-	if (msg && ((struct ipsp_record *)msg->data)->band < band)
-		msg = NULL;
-	if (msg) {
-		list_del(&msg->list);
-		if (manager)
-			m->queued--;
-	}
-	spin_unlock_bh(&m->lock);
-	return msg;
-}
-
-static void message_return(struct port_file *p, struct message *msg)
-{
-	struct mailbox *m = &p->c->mailbox;
-	bool manager = p->role == IPSP_ROLE_MANAGER;
-
-	spin_lock_bh(&m->lock);
-	list_add(&msg->list, manager ? &m->events : &p->replies);
-	if (manager)
-		m->queued++;
-	spin_unlock_bh(&m->lock);
-}
-
-static long message_deliver(struct port_file *p, struct message *msg, struct ipsp_message *out)
-{
-	if (out->size < msg->size) {
-		out->size = msg->size;
-		message_return(p, msg);
-		return -EMSGSIZE;
-	}
-	if (copy_to_user(u64_to_user_ptr(out->record), msg->data, msg->size)) {
-		message_return(p, msg);
-		return -EFAULT;
-	}
-	out->size = msg->size;
-	ipsp_mailbox_free(msg);
-	return 0;
-}
-
-static wait_queue_head_t *port_wait(struct port_file *p)
-{
-	return p->role == IPSP_ROLE_MANAGER ? &p->c->mailbox.wait : &p->wait;
-}
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static long port_getmsg(struct port_file *p, struct file *file, void *arg)
 {
 	struct ipsp_message *out = arg;
-	struct message *msg = NULL;
+	bool nonblock = file->f_flags & O_NONBLOCK;
 
 	if (memchr_inv(out->reserved, 0, sizeof(out->reserved)))
 		return -EINVAL;
 	if (p->role == IPSP_ROLE_STACK)
-		return ipsp_stream_getmsg(p->stack, out, file->f_flags & O_NONBLOCK);
-	if (file->f_flags & O_NONBLOCK) {
-		msg = message_take(p, out->band);
-		if (!msg)
-			return READ_ONCE(p->c->gone) ? -EPIPE : -EAGAIN;
-	} else if (wait_event_interruptible(*port_wait(p), (msg = message_take(p, out->band)) ||
-					    READ_ONCE(p->c->gone))) {
-		return -ERESTARTSYS;
-	}
-	return msg ? message_deliver(p, msg, out) : -EPIPE;
-}
-
-/* A record from an admin or manager, checked in private memory. */
-static struct message *message_from_user(const struct ipsp_message *in, u16 type)
-{
-	struct ipsp_record *rec;
-	struct message *msg;
-
-	if (in->size < sizeof(*rec) + sizeof(struct ipsp_admin) ||
-	    in->size > IPSP_ADMIN_MAX + 256)
-		return ERR_PTR(-EINVAL);
-	msg = ipsp_mailbox_message(in->size, GFP_KERNEL_ACCOUNT);
-	if (!msg)
-		return ERR_PTR(-ENOMEM);
-	rec = (struct ipsp_record *)msg->data;
-	if (copy_from_user(rec, u64_to_user_ptr(in->record), in->size)) {
-		ipsp_mailbox_free(msg);
-		return ERR_PTR(-EFAULT);
-	}
-	if (!ipsp_record_is_sane(rec, in->size) || rec->len != in->size || rec->type != type ||
-	    rec->control_len != sizeof(struct ipsp_admin) ||
-	    memchr_inv(rec->reserved, 0, sizeof(rec->reserved))) {
-		ipsp_mailbox_free(msg);
-		return ERR_PTR(-EINVAL);
-	}
-	return msg;
-}
-
-static struct ipsp_admin *message_admin(struct message *msg)
-{
-	return (struct ipsp_admin *)((struct ipsp_record *)msg->data + 1);
-}
-
-/* An admin's request: one at a time, stamped with who asks. */
-static long port_request(struct port_file *p, const struct ipsp_message *in)
-{
-	struct message *msg = message_from_user(in, IPSP_REC_ADMIN_REQUEST);
-	struct mailbox *m = &p->c->mailbox;
-	struct ipsp_admin *a;
-
-	if (IS_ERR(msg))
-		return PTR_ERR(msg);
-	a = message_admin(msg);
-	if ((a->flags & ~IPSP_ADMINF_ALL) || memchr_inv(a->reserved, 0, sizeof(a->reserved))) {
-		ipsp_mailbox_free(msg);
-		return -EINVAL;
-	}
-	spin_lock_bh(&m->lock);
-	p->request = ++m->next_id;
-	a->id = p->request;
-	spin_unlock_bh(&m->lock);
-	a->uid = from_kuid_munged(&init_user_ns, current_uid());
-	a->gid = from_kgid_munged(&init_user_ns, current_gid());
-	a->pid = task_tgid_nr(current);
-	return ipsp_mailbox_put(m, msg) ? 0 : -EPIPE;
-}
-
-static long port_reply(struct port_file *p, const struct ipsp_message *in)
-{
-	struct message *msg = message_from_user(in, IPSP_REC_ADMIN_REPLY);
-	struct mailbox *m = &p->c->mailbox;
-	struct port_file *admin;
-
-	if (IS_ERR(msg))
-		return PTR_ERR(msg);
-	spin_lock_bh(&m->lock);
-	list_for_each_entry(admin, &m->admins, list) {
-		if (admin->request != message_admin(msg)->id)
-			continue;
-		admin->request = 0;
-		list_add_tail(&msg->list, &admin->replies);
-		wake_up_interruptible(&admin->wait);
-		msg = NULL;
-		break;
-	}
-	spin_unlock_bh(&m->lock);
-	if (msg)
-		ipsp_mailbox_free(msg);		/* the admin has gone */
-	return msg ? -ENOENT : 0;
+		return ipsp_stream_getmsg(p->stack, out, nonblock);
+	return ipsp_port_message_get(p, out, nonblock);
 }
 
 static long port_putmsg(struct port_file *p, struct file *file, void *arg)
@@ -276,39 +128,57 @@ static long port_putmsg(struct port_file *p, struct file *file, void *arg)
 		return -EINVAL;
 	if (p->role == IPSP_ROLE_STACK)
 		return ipsp_stream_putmsg(p->stack, in);
-	return p->role == IPSP_ROLE_ADMIN ? port_request(p, in) : port_reply(p, in);
+	return ipsp_port_message_put(p, in, file->f_flags & O_NONBLOCK);
 }
 
-/* ---- manager's calls ----------------------------------------------------------------------------------- */
+/* ---- manager's calls ------------------------------------------------------------------------- */
 
-static const struct control_size {
+/* Each control part ends in its reserved words. */
+#define CONTROL(type, part, flags) \
+	{ IPSP_REC_##type, sizeof(struct part), offsetof(struct part, reserved), flags }
+
+static const struct control_kind {
 	u16 type;
 	u16 control_len;
-} control_sizes[] = {
-	{ IPSP_REC_SA_ADD, sizeof(struct ipsp_sa) },
-	{ IPSP_REC_SA_UPDATE, sizeof(struct ipsp_sa) },
-	{ IPSP_REC_SA_DELETE, sizeof(struct ipsp_sa) },
-	{ IPSP_REC_POLICY, sizeof(struct ipsp_policy) },
-	{ IPSP_REC_TIME, sizeof(struct ipsp_time) },
-	{ IPSP_REC_CONFIG, sizeof(struct ipsp_config) },
-	{ IPSP_REC_SNAPSHOT_BEGIN, sizeof(struct ipsp_snapshot) },
-	{ IPSP_REC_SNAPSHOT_END, sizeof(struct ipsp_snapshot) },
+	u16 reserved;			/* where the words begin that must be zero */
+	u16 flags;			/* the record gets them, given or not */
+} control_kinds[] = {
+	CONTROL(SA_ADD, ipsp_sa, IPSP_RECF_SECRET),
+	CONTROL(SA_UPDATE, ipsp_sa, IPSP_RECF_SECRET),
+	CONTROL(SA_DELETE, ipsp_sa, IPSP_RECF_SECRET),
+	CONTROL(POLICY, ipsp_policy, 0),
+	CONTROL(TIME, ipsp_time, 0),
+	CONTROL(CONFIG, ipsp_config, 0),
+	CONTROL(SNAPSHOT_BEGIN, ipsp_snapshot, 0),
+	CONTROL(SNAPSHOT_END, ipsp_snapshot, 0),
 };
 
-static int control_check(const struct ipsp_record *rec, u32 size)
+static int control_check_part(struct ipsp_record *rec, const struct control_kind *k)
+{
+	const u8 *part = (const u8 *)(rec + 1);
+
+	if (rec->control_len != k->control_len ||
+	    memchr_inv(part + k->reserved, 0, k->control_len - k->reserved))
+		return -EINVAL;
+	rec->flags |= k->flags;
+	return 0;
+}
+
+static int control_check(struct ipsp_record *rec, u32 size)
 {
 	u32 i;
 
 	if (!ipsp_record_is_sane(rec, size) || rec->len != size ||
 	    (rec->flags & ~IPSP_RECF_SECRET) || rec->ticket || rec->band ||
+	    memchr_inv(rec->reserved8, 0, sizeof(rec->reserved8)) ||
 	    memchr_inv(rec->reserved, 0, sizeof(rec->reserved)))
 		return -EINVAL;
 	if (rec->type == IPSP_REC_RELEASE || rec->type == IPSP_REC_REFUSE ||
 	    rec->type == IPSP_REC_FLUSH)
 		return -EOPNOTSUPP;
-	for (i = 0; i < ARRAY_SIZE(control_sizes); i++)
-		if (control_sizes[i].type == rec->type)
-			return control_sizes[i].control_len == rec->control_len ? 0 : -EINVAL;
+	for (i = 0; i < ARRAY_SIZE(control_kinds); i++)
+		if (control_kinds[i].type == rec->type)
+			return control_check_part(rec, &control_kinds[i]);
 	return -EINVAL;
 }
 
@@ -403,11 +273,11 @@ static long port_take(struct port_file *p, struct file *file, void *arg)
 	return fd;
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
-#define STACK	(1u << IPSP_ROLE_STACK)
-#define MANAGER	(1u << IPSP_ROLE_MANAGER)
-#define ADMIN	(1u << IPSP_ROLE_ADMIN)
+#define STACK	BIT(IPSP_ROLE_STACK)
+#define MANAGER	BIT(IPSP_ROLE_MANAGER)
+#define ADMIN	BIT(IPSP_ROLE_ADMIN)
 
 static const struct port_call {
 	unsigned int number;
@@ -471,7 +341,7 @@ static long port_run(const struct port_call *call, struct port_file *p, struct f
 /* Who may call at all: the role, and the mm that attached in it. */
 static long port_may(struct port_file *p, u32 roles)
 {
-	u32 role = smp_load_acquire(&p->role);
+	u32 role = smp_load_acquire(&p->role);	/* matches port_attach's store */
 
 	if (!roles)
 		return 0;
@@ -479,7 +349,7 @@ static long port_may(struct port_file *p, u32 roles)
 		return -ENOTCONN;
 	if (p->mm != current->mm)
 		return -EIO;
-	return roles & (1u << role) ? 0 : -EPERM;
+	return roles & BIT(role) ? 0 : -EPERM;
 }
 
 static long port_ioctl(struct file *file, unsigned int number, unsigned long arg)
@@ -501,7 +371,7 @@ static long port_ioctl(struct file *file, unsigned int number, unsigned long arg
 	return -ENOTTY;
 }
 
-/* ---- read, write, poll, mmap ---------------------------------------------------------------------------------- */
+/* ---- read, write, poll, mmap ----------------------------------------------------------------- */
 
 static ssize_t port_read(struct file *file, char __user *user, size_t size, loff_t *at)
 {
@@ -537,25 +407,36 @@ static bool poll_control_room(struct compartment *c)
 	return room;
 }
 
+static __poll_t poll_manager(struct port_file *p)
+{
+	__poll_t ready = poll_control_room(p->c) ? EPOLLOUT | EPOLLWRNORM : 0;
+
+	if (!list_empty_careful(&p->c->mailbox.events))
+		ready |= EPOLLIN | EPOLLRDNORM;
+	return ready;
+}
+
+static __poll_t poll_admin(struct port_file *p)
+{
+	if (!list_empty_careful(&p->replies))
+		return EPOLLIN | EPOLLRDNORM;
+	if (READ_ONCE(p->forsaken))
+		return EPOLLERR;
+	return READ_ONCE(p->request) ? 0 : EPOLLOUT | EPOLLWRNORM;
+}
+
 static __poll_t port_poll(struct file *file, poll_table *wait)
 {
 	struct port_file *p = file->private_data;
-	struct list_head *list;
-	__poll_t ready = 0;
 
 	if (port_may(p, STACK | MANAGER | ADMIN))
 		return EPOLLERR;
 	if (p->role == IPSP_ROLE_STACK)
 		return ipsp_stream_poll(p->stack, file, wait);
-	poll_wait(file, port_wait(p), wait);
+	poll_wait(file, ipsp_port_message_wait(p), wait);
 	if (READ_ONCE(p->c->gone))
 		return EPOLLERR;
-	list = p->role == IPSP_ROLE_MANAGER ? &p->c->mailbox.events : &p->replies;
-	if (!list_empty_careful(list))
-		ready |= EPOLLIN | EPOLLRDNORM;
-	if (p->role == IPSP_ROLE_ADMIN || poll_control_room(p->c))
-		ready |= EPOLLOUT | EPOLLWRNORM;
-	return ready;
+	return p->role == IPSP_ROLE_MANAGER ? poll_manager(p) : poll_admin(p);
 }
 
 static int port_mmap(struct file *file, struct vm_area_struct *vma)
@@ -566,7 +447,7 @@ static int port_mmap(struct file *file, struct vm_area_struct *vma)
 	return err ?: ipsp_stream_mmap(p->stack, vma);
 }
 
-/* ---- open, release ---------------------------------------------------------------------------------------------- */
+/* ---- open, release --------------------------------------------------------------------------- */
 
 static int port_open(struct inode *inode, struct file *file)
 {
@@ -594,27 +475,33 @@ static int port_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static void release_mailbox(struct port_file *p)
+/*
+ * Somebody closes a descriptor of the file. If the mm that attached has ended, so has the
+ * attachment, though others may hold descriptors still. An exiting process comes by here
+ * after its mm has gone; where somebody else kept that mm a moment longer (a debugger),
+ * the successor's attach finds out.
+ */
+static int port_flush(struct file *file, fl_owner_t id)
 {
-	struct mailbox *m = &p->c->mailbox;
+	struct port_file *p = file->private_data;
+	u32 role = smp_load_acquire(&p->role);	/* matches port_attach's store */
 
-	spin_lock_bh(&m->lock);
-	list_del_init(&p->list);
-	if (m->manager == p)
-		m->manager = NULL;
-	spin_unlock_bh(&m->lock);
-	if (p->role == IPSP_ROLE_MANAGER)
-		ipsp_port_mailbox_purge(m);
-	ipsp_mailbox_purge(&p->replies);
+	if (!role || atomic_read(&p->mm->mm_users))
+		return 0;
+	if (p->stack)
+		ipsp_stream_break(p->stack, IPSP_BROKEN_NONE);
+	ipsp_mailbox_leave(p);
+	return 0;
 }
 
+/* Nobody is inside a call, asleep or mapped: each of those holds the file. */
 static int port_release(struct inode *inode, struct file *file)
 {
 	struct port_file *p = file->private_data;
 
 	if (p->stack)
 		ipsp_stream_detach(p->stack);
-	release_mailbox(p);
+	ipsp_mailbox_leave(p);
 	if (p->mm)
 		mmdrop(p->mm);
 	ipsp_compartment_put(p->c);
@@ -626,6 +513,7 @@ static int port_release(struct inode *inode, struct file *file)
 static const struct file_operations port_fops = {
 	.owner = THIS_MODULE,
 	.open = port_open,
+	.flush = port_flush,
 	.release = port_release,
 	.unlocked_ioctl = port_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
@@ -636,7 +524,7 @@ static const struct file_operations port_fops = {
 	.llseek = noop_llseek,
 };
 
-/* ---- device nodes -------------------------------------------------------------------------------------------------- */
+/* ---- device nodes ---------------------------------------------------------------------------- */
 
 /* Asked without mode, uid, gid when the node goes. */
 static char *port_devnode(ipsp_devnode_device *dev, umode_t *mode, kuid_t *uid, kgid_t *gid)
@@ -699,22 +587,17 @@ void ipsp_port_destroy(struct compartment *c)
 /* c->gone is set: whoever sleeps on the port wakes and gets EPIPE. */
 void ipsp_port_forget(struct compartment *c)
 {
-	struct port_file *p;
-
 	lockdep_assert_held(&c->admin);
 	if (c->stored)
 		fput(c->stored);
 	c->stored = NULL;
-	spin_lock_bh(&c->mailbox.lock);
-	list_for_each_entry(p, &c->mailbox.admins, list)
-		wake_up_interruptible_all(&p->wait);
-	spin_unlock_bh(&c->mailbox.lock);
-	wake_up_interruptible_all(&c->mailbox.wait);
+	ipsp_port_mailbox_wake(&c->mailbox);
 }
 
 static struct device *port_control_device;
 
-int ipsp_port_init(void)
+/* What compartments' nodes need: there before the first, and after the last. */
+int ipsp_port_class_init(void)
 {
 	int err = alloc_chrdev_region(&port_devt, 0, IPSP_COMPARTMENTS_MAX + 1, "ipsec-port");
 
@@ -723,21 +606,29 @@ int ipsp_port_init(void)
 	port_class = ipsp_class_create("ipsec-port");
 	err = PTR_ERR_OR_ZERO(port_class);
 	if (err)
-		goto err_region;
+		unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
+	return err;
+}
+
+void ipsp_port_class_exit(void)
+{
+	class_destroy(port_class);
+	unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
+}
+
+int ipsp_port_init(void)
+{
+	int err;
+
 	cdev_init(&port_cdev, &port_fops);
 	port_cdev.owner = THIS_MODULE;
 	err = cdev_add(&port_cdev, port_devt, IPSP_COMPARTMENTS_MAX + 1);
 	if (err)
-		goto err_class;
+		return err;
 	port_control_device = port_device(0, "control", NULL);
 	err = PTR_ERR_OR_ZERO(port_control_device);
-	if (!err)
-		return 0;
-	cdev_del(&port_cdev);
-err_class:
-	class_destroy(port_class);
-err_region:
-	unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
+	if (err)
+		cdev_del(&port_cdev);
 	return err;
 }
 
@@ -745,6 +636,4 @@ void ipsp_port_exit(void)
 {
 	device_unregister(port_control_device);
 	cdev_del(&port_cdev);
-	class_destroy(port_class);
-	unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
 }

@@ -15,16 +15,19 @@ struct port_file;
 /* Records for the manager, and who asked what. */
 struct mailbox {
 	spinlock_t lock;		/* protects all below */
-	struct list_head events;	/* struct message, oldest first, bounded */
-	u32 queued;
+	struct list_head events;	/* struct message for the manager, oldest first */
+	u32 queued[2];			/* events and requests among them */
 	u32 lost;			/* events that did not fit since the last EVENT_LOST */
 	wait_queue_head_t wait;		/* the manager */
+	wait_queue_head_t room;		/* admins whose request did not fit */
 	struct port_file *manager;	/* NULL: none */
-	struct list_head admins;	/* struct port_file: open admin requests and replies */
-	u64 next_id;
+	struct list_head admins;	/* struct port_file */
+	u64 next_id;			/* of requests */
 };
 
-int ipsp_port_init(void);		/* chrdev region, class, /dev/ipsec-port/control */
+int ipsp_port_class_init(void);		/* chrdev region, class */
+void ipsp_port_class_exit(void);
+int ipsp_port_init(void);		/* /dev/ipsec-port/control; opens from here on */
 void ipsp_port_exit(void);
 
 /* The device node of a compartment: /dev/ipsec-port/NAME. Caller: compartment.c */
@@ -35,7 +38,7 @@ void ipsp_port_destroy(struct compartment *c);
 void ipsp_port_forget(struct compartment *c);
 
 void ipsp_port_mailbox_init(struct mailbox *m);
-void ipsp_port_mailbox_purge(struct mailbox *m);
+void ipsp_port_mailbox_wake(struct mailbox *m);
 
 /* An event for the manager; any context; counted as lost when the mailbox is full. */
 void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, s32 pid,
