@@ -8,12 +8,12 @@
 #include "rule.h"
 #include "stream.h"
 
-DEFINE_MUTEX(ipsp_compartment_mutex);
+DEFINE_MUTEX(ipsp_compartment_mutex);	/* protects the list, rules, minors */
 static LIST_HEAD(compartment_list);
 static struct workqueue_struct *compartment_wq;
 static struct compartment *compartment_minor[IPSP_COMPARTMENTS_MAX + 1];
 
-/* ---- configuration -------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------- */
 
 static bool config_name_ok(const char *name)
 {
@@ -51,7 +51,7 @@ static int config_check(const struct ipsp_compartment *c)
 		return -EINVAL;
 	if (!config_name_ok(c->name) || (c->owner_mode & ~0777) ||
 	    c->stacks > IPSP_STACKS_MAX || c->mode > IPSP_MODE_SAMPLE ||
-	    c->quorum > c->stacks || c->fail > IPSP_FAIL_OPEN)
+	    c->quorum > IPSP_STACKS_MAX || c->fail > IPSP_FAIL_OPEN)
 		return -EINVAL;
 	if (c->deadline_ms > 60000 || c->successor_ms > 60000 || c->handles_max > 65536 ||
 	    c->flows_max > 1048576 || (c->mark & ~c->mark_mask) ||
@@ -62,7 +62,7 @@ static int config_check(const struct ipsp_compartment *c)
 	return 0;
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void compartment_free_rcu(struct rcu_head *head)
 {
@@ -120,8 +120,18 @@ err_free:
 }
 
 /*
- * Takes the compartment out of the world. Who may still hold it after this: open files
- * (their calls fail: gone), flows and handles until RCU and their works are done.
+ * Takes the compartment out of the world. Who may still hold it after this, and why not
+ * for ever:
+ *   rules            none name it (DEL), or they have gone before (the namespace's end);
+ *   packets in hooks found it by a rule, which held it for an RCU grace period longer
+ *                    than any reader; what they capture is refused: gone;
+ *   stacks           broken, their works flushed; the struct ends with its file;
+ *   tickets          dropped and released by ipsp_deal_compartment_end;
+ *   flows            flushed; the last waiting packet or ticket puts them;
+ *   handles          unlinked; diverted dsts, tickets and flows put them, and a work that
+ *                    the namespace's end waits for puts us;
+ *   open files       their calls fail: gone; their release puts us;
+ *   the manager's and admins' sleep   woken by ipsp_port_forget.
  */
 static void compartment_end(struct compartment *c)
 {
@@ -182,7 +192,7 @@ static int compartment_enter(struct compartment *c)
 	return 0;
 }
 
-/* ---- the control device's calls ------------------------------------------------------------- */
+/* ---- the control device's calls -------------------------------------------------------------- */
 
 int ipsp_compartment_add(struct net *net, const struct ipsp_compartment *given)
 {
@@ -229,37 +239,63 @@ int ipsp_compartment_del(struct net *net, const char *name)
 	return err;
 }
 
-/* Only what SET may change; the rest must be as it was given, or 0. */
-static int compartment_change(struct compartment *c, struct ipsp_compartment *config)
+static bool change_leaves(u32 now, u32 given)
 {
-	struct ipsp_compartment now = c->config;
+	return !given || given == now;
+}
+
+/* What SET may not change must be as it was, or 0. */
+static bool change_is_allowed(const struct ipsp_compartment *now,
+			      const struct ipsp_compartment *given)
+{
+	return !given->flags && !memchr_inv(given->reserved, 0, sizeof(given->reserved)) &&
+	       change_leaves(now->owner_uid, given->owner_uid) &&
+	       change_leaves(now->owner_gid, given->owner_gid) &&
+	       change_leaves(now->owner_mode, given->owner_mode) &&
+	       change_leaves(now->stacks, given->stacks) &&
+	       change_leaves(now->mode, given->mode) &&
+	       change_leaves(now->quorum, given->quorum) &&
+	       change_leaves(now->down_size, given->down_size) &&
+	       change_leaves(now->up_size, given->up_size) &&
+	       change_leaves(now->handles_max, given->handles_max) &&
+	       change_leaves(now->flows_max, given->flows_max);
+}
+
+static void change_apply(struct ipsp_compartment *now, const struct ipsp_compartment *given)
+{
+	now->fail = given->fail;
+	now->deadline_ms = given->deadline_ms ?: now->deadline_ms;
+	now->successor_ms = given->successor_ms ?: now->successor_ms;
+	now->mark = given->mark;
+	now->mark_mask = given->mark_mask;
+}
+
+static int compartment_change(struct compartment *c, const struct ipsp_compartment *given)
+{
+	struct ipsp_compartment next;
 	int err;
 
-	now.stacks_attached = now.manager_attached = now.generation = now.handles = 0;
-	now.fail = config->fail;
-	now.deadline_ms = config->deadline_ms ?: now.deadline_ms;
-	now.successor_ms = config->successor_ms ?: now.successor_ms;
-	now.mark = config->mark;
-	now.mark_mask = config->mark_mask;
-	err = config_check(&now);
-	if (err)
-		return err;
-	now.handles = c->config.handles;
 	mutex_lock(&c->admin);
-	c->config = now;
+	next = c->config;
+	next.handles = 0;		/* counted there; no part of what is given */
+	change_apply(&next, given);
+	err = change_is_allowed(&next, given) ? config_check(&next) : -EINVAL;
+	if (!err)
+		change_apply(&c->config, given);
 	mutex_unlock(&c->admin);
-	return 0;
+	return err;
 }
 
 int ipsp_compartment_set(struct net *net, const struct ipsp_compartment *given)
 {
-	struct ipsp_compartment config = *given;
 	struct compartment *c;
 	int err;
 
+	if (!config_name_ok(given->name))
+		return -EINVAL;
 	mutex_lock(&ipsp_compartment_mutex);
-	c = compartment_of(net, config.name);
-	err = c ? compartment_change(c, &config) : -ENOENT;
+	c = compartment_of(net, given->name);
+	err = c ? compartment_change(c, given) : -ENOENT;
 	mutex_unlock(&ipsp_compartment_mutex);
 	return err;
 }
@@ -292,7 +328,8 @@ int ipsp_compartment_get_info(struct net *net, struct ipsp_compartment *config)
 {
 	struct compartment *c;
 
-	if (config->index < 0 || strnlen(config->name, IPSP_NAME_MAX) == IPSP_NAME_MAX)
+	if (config->index < 0 || strnlen(config->name, IPSP_NAME_MAX) == IPSP_NAME_MAX ||
+	    config->flags || memchr_inv(config->reserved, 0, sizeof(config->reserved)))
 		return -EINVAL;
 	mutex_lock(&ipsp_compartment_mutex);
 	c = config->name[0] ? compartment_of(net, config->name) :
@@ -303,7 +340,7 @@ int ipsp_compartment_get_info(struct net *net, struct ipsp_compartment *config)
 	return c ? 0 : -ENOENT;
 }
 
-/* ---- for the other rooms ----------------------------------------------------------------------- */
+/* ---- for the other rooms --------------------------------------------------------------------- */
 
 /* Under the mutex, as rules are set. */
 struct compartment *ipsp_compartment_find(struct net *net, const char *name)

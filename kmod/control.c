@@ -97,7 +97,8 @@ static int control_stats(struct net *net, void *arg)
 	struct compartment *c = NULL;
 	char name[IPSP_NAME_MAX];
 
-	if (strnlen(s->name, IPSP_NAME_MAX) == IPSP_NAME_MAX)
+	if (strnlen(s->name, IPSP_NAME_MAX) == IPSP_NAME_MAX ||
+	    memchr_inv(s->reserved, 0, sizeof(s->reserved)))
 		return -EINVAL;
 	memcpy(name, s->name, sizeof(name));
 	if (name[0]) {

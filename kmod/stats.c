@@ -2,6 +2,7 @@
 /* stats.c - counters, and the ledger that must balance (uapi: struct ipsp_stats) */
 #include <linux/percpu.h>
 #include "compartment.h"
+#include "handle.h"
 #include "netns.h"
 #include "stats.h"
 #include "stream.h"
@@ -53,6 +54,8 @@ static void stats_sum(const struct compartment *c, struct ipsp_stats *out)
 static u64 stats_memory(struct compartment *c)
 {
 	u64 bytes = sizeof(*c) + 2 * FIFO_SLOTS * sizeof(void *) +
+		    num_possible_cpus() * sizeof(struct counts) +
+		    (u64)c->config.handles * sizeof(struct handle) +
 		    c->flows.buckets * sizeof(struct hlist_head) +
 		    (u64)atomic_read(&c->flows.count) * sizeof(struct flow);
 	u32 i;
@@ -67,13 +70,22 @@ static u64 stats_memory(struct compartment *c)
 	return bytes;
 }
 
-void ipsp_stats_fill(struct net *net, struct compartment *c, struct ipsp_stats *out)
+/* The namespace's own: packets that came to no compartment were captured to be dropped. */
+static void stats_net(struct net *net, struct ipsp_stats *out)
 {
 	int i;
 
+	for (i = 0; i < IPSP_DROP_COUNT; i++) {
+		out->drop[i] = atomic64_read(&ipsp_net(net)->drop[i]);
+		out->counter[IPSP_COUNT_DROPPED] += out->drop[i];
+	}
+	out->counter[IPSP_COUNT_CAPTURED] = out->counter[IPSP_COUNT_DROPPED];
+}
+
+void ipsp_stats_fill(struct net *net, struct compartment *c, struct ipsp_stats *out)
+{
 	if (!c) {
-		for (i = 0; i < IPSP_DROP_COUNT; i++)
-			out->drop[i] = atomic64_read(&ipsp_net(net)->drop[i]);
+		stats_net(net, out);
 	} else {
 		/* Under the lock, so that a ticket is counted once: pending or ended. */
 		spin_lock_bh(&c->lock);
