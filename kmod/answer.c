@@ -252,23 +252,41 @@ static bool in_addresses_ok(struct net *net, const struct ticket *t, const struc
 	       !ipv6_addr_loopback(&ipv6_hdr(skb)->daddr);
 }
 
-static bool in_rules_allow(struct compartment *c, const struct ticket *t, struct sk_buff *skb,
-			   u8 family)
+static bool in_rules_allow(struct compartment *c, const struct ticket *t,
+			   const struct ipsp_tuple *tuple)
 {
-	struct ipsp_tuple tuple;
 	bool allowed;
-	u16 flags = 0;
 
-	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &tuple, &flags))
-		return false;
 	rcu_read_lock();
-	allowed = ipsp_rule_allows_inner(c->net, c, &tuple,
+	allowed = ipsp_rule_allows_inner(c->net, c, tuple,
 					 dev_get_by_index_rcu(c->net, t->ifindex));
 	rcu_read_unlock();
 	return allowed;
 }
 
-static u32 in_check(struct compartment *c, struct ticket *t, struct sk_buff *skb)
+/* What was allowed a moment ago, by the same rules: packets of a flow come in runs. */
+static bool in_allowed(struct stack *s, const struct ticket *t, struct sk_buff *skb, u8 family)
+{
+	struct allowed *last = &s->allowed;
+	struct compartment *c = s->c;
+	struct ipsp_tuple tuple;
+	u16 flags = 0;
+
+	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &tuple, &flags))
+		return false;
+	if (last->handle == t->handle->config.id && last->jiffies == jiffies &&
+	    last->ifindex == t->ifindex && last->rules == ipsp_rule_version(c->net) &&
+	    !memcmp(&last->tuple, &tuple, sizeof(tuple)))
+		return true;
+	if (!in_addresses_ok(c->net, t, skb, family) || !in_rules_allow(c, t, &tuple))
+		return false;
+	*last = (struct allowed){ .tuple = tuple, .rules = ipsp_rule_version(c->net),
+				  .jiffies = jiffies, .handle = t->handle->config.id,
+				  .ifindex = t->ifindex };
+	return true;
+}
+
+static u32 in_check(struct stack *s, struct ticket *t, struct sk_buff *skb)
 {
 	u32 err = in_check_length(skb);
 	u8 family;
@@ -278,7 +296,7 @@ static u32 in_check(struct compartment *c, struct ticket *t, struct sk_buff *skb
 	family = ip_hdr(skb)->version;
 	skb->protocol = family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
 	skb_set_transport_header(skb, family == 4 ? ip_hdrlen(skb) : sizeof(struct ipv6hdr));
-	if (!in_addresses_ok(c->net, t, skb, family) || !in_rules_allow(c, t, skb, family)) {
+	if (!in_allowed(s, t, skb, family)) {
 		/* The peer may have sent this: the packet goes, the stack stays. */
 		t->verdict = IPSP_VERDICT_DROP;
 		t->reason = IPSP_DROP_INNER;
@@ -301,7 +319,7 @@ static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct
 		t->reason = IPSP_DROP_NO_MEMORY;
 		return 0;
 	}
-	return in_check(s->c, t, t->answer);
+	return in_check(s, t, t->answer);
 }
 
 /* ---- the other verdicts ------------------------------------------------------------------------ */

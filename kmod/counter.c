@@ -10,29 +10,29 @@
 #include <linux/hashtable.h>
 #include <linux/mutex.h>
 #include <linux/random.h>
-#include <linux/refcount.h>
 #include <linux/slab.h>
 #include "handle.h"
 #include "stats.h"
 #include "window.h"
 
 #define TOMBSTONES_MAX	65536
-#define TOMBSTONE_NAME	16		/* bytes of the name that tell keys apart */
+#define COUNTER_NAME	16		/* bytes of the name that tell keys apart */
 
 struct counter {
 	struct hlist_node node;		/* protected by counter_mutex */
-	refcount_t ref;
-	u8 name[IPSP_COUNTER_LEN];
-	spinlock_t lock;		/* protects all below; bottom halves off */
+	u32 users;			/* protected by counter_mutex */
+	u8 name[COUNTER_NAME];
+	bool inbound;
 	bool esn;
+	spinlock_t lock;		/* protects all below; bottom halves off */
 	u64 next;			/* outbound */
 	u64 ceiling;			/* outbound: last number that may be used */
-	struct window window;		/* inbound; bits NULL: no replay check */
+	struct window window;		/* inbound; its size changes under counter_mutex too */
 };
 
 struct tombstone {			/* 32 bytes */
 	struct tombstone *next;
-	u8 name[TOMBSTONE_NAME];
+	u8 name[COUNTER_NAME];
 	u64 number;			/* outbound: next; inbound: highest seen */
 };
 
@@ -63,7 +63,7 @@ static struct tombstone **tombstone_find(const u8 *name)
 	struct tombstone **p = &tombstone_table[name_hash(name) % ARRAY_SIZE(tombstone_table)];
 
 	lockdep_assert_held(&counter_mutex);
-	while (*p && memcmp((*p)->name, name, TOMBSTONE_NAME))
+	while (*p && memcmp((*p)->name, name, COUNTER_NAME))
 		p = &(*p)->next;
 	return p;
 }
@@ -80,10 +80,23 @@ static struct tombstone *tombstone_get(const u8 *name)
 	t = kzalloc(sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return ERR_PTR(-ENOMEM);
-	memcpy(t->name, name, TOMBSTONE_NAME);
+	memcpy(t->name, name, COUNTER_NAME);
 	*p = t;
 	tombstones++;
 	return t;
+}
+
+/* The counter has ended, at `number`. A key that never used one leaves nothing to keep. */
+static void tombstone_keep(const u8 *name, u64 number, bool inbound)
+{
+	struct tombstone **p = tombstone_find(name), *t = *p;
+
+	t->number = max(t->number, number);
+	if (t->number > (inbound ? 0 : 1))
+		return;
+	*p = t->next;
+	tombstones--;
+	kfree(t);
 }
 
 /* ---- counters --------------------------------------------------------------------------- */
@@ -94,23 +107,9 @@ static struct counter *counter_find(const u8 *name)
 
 	lockdep_assert_held(&counter_mutex);
 	hash_for_each_possible(counter_table, n, node, name_hash(name))
-		if (!memcmp(n->name, name, IPSP_COUNTER_LEN))
+		if (!memcmp(n->name, name, COUNTER_NAME))
 			return n;
 	return NULL;
-}
-
-static int counter_window(struct window *w, u32 size, u64 seen)
-{
-	if (!size)
-		return 0;
-	w->size = size;
-	w->words = roundup_pow_of_two(size / WINDOW_WORD + 2);
-	w->bits = kcalloc(w->words, sizeof(*w->bits), GFP_KERNEL_ACCOUNT);
-	if (!w->bits)
-		return -ENOMEM;
-	if (seen)
-		window_fill(w, seen);
-	return 0;
 }
 
 static u64 counter_most(bool esn)
@@ -118,96 +117,167 @@ static u64 counter_most(bool esn)
 	return esn ? U64_MAX : U32_MAX;
 }
 
-static struct counter *counter_new(const u8 *name, u64 next, u64 ceiling, bool esn, u32 window)
+/* Numbers only rise. Inbound, `next` is the least that may still come. */
+static void counter_raise(struct counter *n, u64 next, u64 ceiling)
 {
-	struct tombstone *t = tombstone_get(name);
+	lockdep_assert_held(&n->lock);
+	if (n->inbound) {
+		if (next && next - 1 > n->window.top)
+			window_fill(&n->window, next - 1);
+		return;
+	}
+	n->next = max(n->next, next);
+	n->ceiling = max(n->ceiling, ceiling);
+}
+
+static u64 counter_number(const struct counter *n)
+{
+	return n->inbound ? n->window.top : n->next;
+}
+
+static int counter_resize(struct counter *n, u32 size)
+{
+	struct window w = { .size = size, .words = window_words(size) };
+	u64 *old = n->window.bits;
+
+	lockdep_assert_held(&counter_mutex);
+	if (size == n->window.size)
+		return 0;
+	w.bits = kcalloc(w.words, sizeof(*w.bits), GFP_KERNEL_ACCOUNT);
+	if (!w.bits)
+		return -ENOMEM;
+	spin_lock_bh(&n->lock);
+	window_inherit(&w, &n->window);
+	n->window = w;
+	spin_unlock_bh(&n->lock);
+	kfree(old);
+	return 0;
+}
+
+static int counter_configure(struct counter *n, const struct ipsp_handle *config)
+{
+	u64 ceiling = config->ceiling ?: counter_most(n->esn);
+	int err = n->inbound ? counter_resize(n, config->window) : 0;
+
+	if (err)
+		return err;
+	spin_lock_bh(&n->lock);
+	counter_raise(n, config->next, ceiling);
+	spin_unlock_bh(&n->lock);
+	return 0;
+}
+
+/* One key, one direction, one kind of number: else two users would disagree on what is used. */
+static int counter_share(struct counter *n, const struct ipsp_handle *config)
+{
+	bool inbound = config->direction == IPSP_DIR_IN;
+	bool esn = config->flags & IPSP_HANDLEF_ESN;
+	int err;
+
+	if (n->inbound != inbound || n->esn != esn)
+		return -EINVAL;
+	err = counter_configure(n, config);
+	if (!err)
+		n->users++;
+	return err;
+}
+
+static struct counter *counter_new(const struct ipsp_handle *config, u64 number)
+{
+	struct counter *n = kzalloc(sizeof(*n), GFP_KERNEL_ACCOUNT);
+
+	if (!n)
+		return NULL;
+	n->users = 1;
+	spin_lock_init(&n->lock);
+	memcpy(n->name, config->counter, COUNTER_NAME);
+	n->inbound = config->direction == IPSP_DIR_IN;
+	n->esn = config->flags & IPSP_HANDLEF_ESN;
+	n->next = max(number, 1ull);
+	n->window.top = n->inbound ? number : 0;
+	if (counter_configure(n, config)) {
+		kfree(n);
+		return NULL;
+	}
+	hash_add(counter_table, &n->node, name_hash(n->name));
+	ipsp_stats_made();
+	return n;
+}
+
+static struct counter *counter_enter(const struct ipsp_handle *config)
+{
+	struct tombstone *t = tombstone_get(config->counter);
 	struct counter *n;
 
 	BUILD_BUG_ON(sizeof(struct tombstone) != 32);
 	if (IS_ERR(t))
 		return ERR_CAST(t);
-	n = kzalloc(sizeof(*n), GFP_KERNEL_ACCOUNT);
-	if (!n || counter_window(&n->window, window, t->number)) {
-		kfree(n);
-		return ERR_PTR(-ENOMEM);
-	}
-	refcount_set(&n->ref, 1);
-	spin_lock_init(&n->lock);
-	memcpy(n->name, name, sizeof(n->name));
-	n->esn = esn;
-	n->next = max3(next, t->number, 1ull);
-	n->ceiling = ceiling ? min(ceiling, counter_most(esn)) : counter_most(esn);
-	hash_add(counter_table, &n->node, name_hash(name));
-	ipsp_stats_made();
-	return n;
+	n = counter_new(config, t->number);
+	if (n)
+		return n;
+	tombstone_keep(config->counter, 0, config->direction == IPSP_DIR_IN);
+	return ERR_PTR(-ENOMEM);
 }
 
-struct counter *ipsp_counter_get(const u8 *name, u64 next, u64 ceiling, bool esn, u32 window)
+struct counter *ipsp_counter_get(const struct ipsp_handle *config)
 {
 	struct counter *n;
+	int err;
 
 	mutex_lock(&counter_mutex);
-	n = counter_find(name);
-	if (n)
-		refcount_inc(&n->ref);
-	else
-		n = counter_new(name, next, ceiling, esn, window);
+	n = counter_find(config->counter);
+	if (n) {
+		err = counter_share(n, config);
+		if (err)
+			n = ERR_PTR(err);
+	} else {
+		n = counter_enter(config);
+	}
 	mutex_unlock(&counter_mutex);
 	return n;
 }
 
-/* Process context: the last handle of a key ends under its compartment's mutex or in a
- * work, see ipsp_handle_put. */
+/* Process context: the last handle of a key ends in a work, see ipsp_handle_put. */
 void ipsp_counter_put(struct counter *n)
 {
-	struct tombstone *t;
-
 	mutex_lock(&counter_mutex);
-	if (!refcount_dec_and_test(&n->ref)) {
+	if (--n->users) {
 		mutex_unlock(&counter_mutex);
 		return;
 	}
-	t = *tombstone_find(n->name);
-	t->number = max(t->number, n->window.bits ? n->window.top : n->next);
+	tombstone_keep(n->name, counter_number(n), n->inbound);
 	hash_del(&n->node);
 	mutex_unlock(&counter_mutex);
 	kfree(n->window.bits);
-	kfree_sensitive(n);
+	kfree(n);
 	ipsp_stats_freed();
 }
 
 int ipsp_counter_raise(struct counter *n, u64 next, u64 ceiling)
 {
-	int err = 0;
-
-	spin_lock_bh(&n->lock);
 	if (ceiling > counter_most(n->esn))
-		err = -ERANGE;
-	if (!err && next > n->next)
-		n->next = next;
-	if (!err && ceiling > n->ceiling)
-		n->ceiling = ceiling;
-	spin_unlock_bh(&n->lock);
-	return err;
-}
-
-u64 ipsp_counter_next(struct counter *n)
-{
-	u64 number;
-
+		return -EINVAL;
 	spin_lock_bh(&n->lock);
-	number = n->window.bits ? n->window.top : n->next;
+	counter_raise(n, next, ceiling);
 	spin_unlock_bh(&n->lock);
-	return number;
+	return 0;
 }
 
-/* next stays above the ceiling's last number without wrapping: both are at most 2^64 - 1. */
+void ipsp_counter_fill(struct counter *n, struct ipsp_handle *out)
+{
+	spin_lock_bh(&n->lock);
+	out->next = counter_number(n);
+	out->ceiling = n->inbound ? 0 : n->ceiling;
+	spin_unlock_bh(&n->lock);
+}
+
+/* The last test: `next` itself must not wrap, so 2^64 - 1 is never used. */
 bool ipsp_counter_take(struct counter *n, u32 count, u64 *first)
 {
 	bool ok;
 
 	spin_lock_bh(&n->lock);
-	ok = n->next <= n->ceiling && n->ceiling - n->next >= count - 1 &&
+	ok = count && n->next <= n->ceiling && n->ceiling - n->next >= count - 1 &&
 	     n->next + count > n->next;
 	if (ok) {
 		*first = n->next;
@@ -219,11 +289,12 @@ bool ipsp_counter_take(struct counter *n, u32 count, u64 *first)
 
 u64 ipsp_counter_infer(struct counter *n, u32 wire)
 {
-	u64 number = wire;
+	u64 number;
 
+	if (!n->esn)
+		return wire;
 	spin_lock_bh(&n->lock);
-	if (n->esn && n->window.bits)
-		number = window_infer(&n->window, wire);
+	number = window_infer(&n->window, wire);
 	spin_unlock_bh(&n->lock);
 	return number;
 }
@@ -233,7 +304,7 @@ bool ipsp_counter_check(struct counter *n, u64 number)
 	bool ok;
 
 	spin_lock_bh(&n->lock);
-	ok = !n->window.bits || window_check(&n->window, number);
+	ok = window_check(&n->window, number);
 	spin_unlock_bh(&n->lock);
 	return ok;
 }
@@ -243,7 +314,7 @@ bool ipsp_counter_accept(struct counter *n, u64 number)
 	bool ok;
 
 	spin_lock_bh(&n->lock);
-	ok = !n->window.bits || window_accept(&n->window, number);
+	ok = window_accept(&n->window, number);
 	spin_unlock_bh(&n->lock);
 	return ok;
 }

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include "compartment.h"
 #include "handle.h"
 #include "netns.h"
@@ -34,11 +35,38 @@ static int handle_check_served(const struct ipsp_handle *h)
 	return 0;
 }
 
-static int handle_check_window(const struct ipsp_handle *h)
+/* Extended numbers are inferred from the window: without one there is nothing to go by. */
+static int handle_check_numbers(const struct ipsp_handle *h)
 {
-	if (h->direction == IPSP_DIR_OUT || !h->window)
-		return h->window ? -EINVAL : 0;
-	return h->window < IPSP_WINDOW_MIN || h->window > IPSP_WINDOW_MAX ? -EINVAL : 0;
+	bool esn = h->flags & IPSP_HANDLEF_ESN;
+
+	if (h->direction == IPSP_DIR_OUT)
+		return h->window || (!esn && h->ceiling > U32_MAX) ? -EINVAL : 0;
+	if (h->ceiling || (esn && !h->window) || h->window > IPSP_WINDOW_MAX)
+		return -EINVAL;
+	return h->window && h->window < IPSP_WINDOW_MIN ? -EINVAL : 0;
+}
+
+/* IPv4: four bytes, twelve of zero. */
+static bool handle_addresses_ok(const struct ipsp_handle *h)
+{
+	if (!memchr_inv(h->destination, 0, 16))
+		return false;
+	return h->family == 6 ||
+	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
+}
+
+/* `fixed` holds at least an IP and an ESP header, padding's two bytes and an ICV. */
+static bool handle_shape_ok(const struct ipsp_handle *h)
+{
+	u32 least = h->family == 4 ? 36 : 56;
+
+	if (h->inner_family && h->inner_family != 4 && h->inner_family != 6)
+		return false;
+	if (h->mode == IPSP_SA_TRANSPORT && h->inner_family && h->inner_family != h->family)
+		return false;
+	return h->fixed >= least && h->fixed <= 512 && is_power_of_2(h->align) &&
+	       h->align <= 256;
 }
 
 static int handle_check(const struct ipsp_handle *h)
@@ -50,10 +78,10 @@ static int handle_check(const struct ipsp_handle *h)
 	     h->mode != IPSP_SA_BEET) ||
 	    (h->protocol != IPPROTO_ESP && h->protocol != IPPROTO_AH))
 		return -EINVAL;
-	if (!h->spi || ntohl(h->spi) < 256 || !is_power_of_2(h->align) || h->align > 256 ||
-	    h->fixed < 36 || h->fixed > 512 || (h->mark & ~h->mark_mask))
+	if (ntohl(h->spi) < 256 || (h->mark & ~h->mark_mask) || !handle_addresses_ok(h) ||
+	    !handle_shape_ok(h))
 		return -EINVAL;
-	return handle_check_served(h) ?: handle_check_window(h);
+	return handle_check_served(h) ?: handle_check_numbers(h);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -123,8 +151,7 @@ static int handle_parts(struct handle *h, struct net *net)
 	const struct ipsp_handle *config = &h->config;
 	int err;
 
-	h->counter = ipsp_counter_get(config->counter, config->next, config->ceiling,
-				      config->flags & IPSP_HANDLEF_ESN, config->window);
+	h->counter = ipsp_counter_get(config);
 	if (IS_ERR(h->counter))
 		return PTR_ERR(h->counter);
 	err = dst_cache_init(&h->outer, GFP_KERNEL_ACCOUNT);
@@ -179,9 +206,31 @@ static void handle_unlink(struct handle *h)
 
 /* ---- the ioctls ------------------------------------------------------------------------------ */
 
-int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
+/* The id is reserved first and leads to the handle last: whoever finds one finds it whole. */
+static int handle_enter(struct compartment *c, struct handle *h)
 {
 	struct ipsp_net *n = ipsp_net(c->net);
+	int err;
+
+	err = xa_alloc_cyclic(&c->handles, &h->config.id, NULL, XA_LIMIT(1, U32_MAX),
+			      &c->handle_next, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
+		return err;
+	err = rhashtable_insert_fast(&n->handles, &h->node, handle_params);
+	if (err) {
+		xa_release(&c->handles, h->config.id);
+		return err;
+	}
+	if (h->config.direction == IPSP_DIR_OUT)
+		atomic_inc(&n->handles_out);
+	c->config.handles++;
+	/* a reserved entry needs no memory */
+	WARN_ON_ONCE(xa_err(xa_store(&c->handles, h->config.id, h, GFP_KERNEL_ACCOUNT)));
+	return 0;
+}
+
+int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
+{
 	struct handle *h;
 	int err;
 
@@ -194,24 +243,14 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 	h = handle_new(c, config);
 	if (IS_ERR(h))
 		return PTR_ERR(h);
-	err = xa_alloc_cyclic(&c->handles, &h->config.id, h, XA_LIMIT(1, U32_MAX),
-			      &c->handle_next, GFP_KERNEL_ACCOUNT);
-	if (err < 0)
-		goto err_put;
-	err = rhashtable_insert_fast(&n->handles, &h->node, handle_params);
-	if (err)
-		goto err_erase;
-	if (config->direction == IPSP_DIR_OUT)
-		atomic_inc(&n->handles_out);
-	c->config.handles++;
+	err = handle_enter(c, h);
+	if (err) {
+		h->dead = true;
+		ipsp_handle_put(h);
+		return err;
+	}
 	config->id = h->config.id;
 	return 0;
-err_erase:
-	xa_erase(&c->handles, h->config.id);
-err_put:
-	h->dead = true;
-	ipsp_handle_put(h);
-	return err;
 }
 
 int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config)
@@ -219,9 +258,14 @@ int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config)
 	struct handle *h;
 
 	lockdep_assert_held(&c->admin);
+	if ((config->flags & ~IPSP_HANDLEF_ALL) ||
+	    memchr_inv(config->reserved, 0, sizeof(config->reserved)))
+		return -EINVAL;
 	h = xa_load(&c->handles, config->id);
 	if (!h)
 		return -ENOENT;
+	if (h->config.direction == IPSP_DIR_IN && config->ceiling)
+		return -EINVAL;
 	return ipsp_counter_raise(h->counter, config->next, config->ceiling);
 }
 
@@ -246,7 +290,7 @@ int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 	if (!h)
 		return -ENOENT;
 	*config = h->config;
-	config->next = ipsp_counter_next(h->counter);
+	ipsp_counter_fill(h->counter, config);
 	config->packets = atomic64_read(&h->packets);
 	config->bytes = atomic64_read(&h->bytes);
 	config->dropped = atomic64_read(&h->dropped);
@@ -267,7 +311,7 @@ void ipsp_handle_compartment_exit(struct compartment *c)
 		handle_unlink(h);
 }
 
-/* ---- the packet path --------------------------------------------------------------------------- */
+/* ---- the packet path ---------------------------------------------------------------------- */
 
 static struct handle *handle_find(struct net *net, u8 direction, u8 family,
 				  const void *destination, u8 protocol, __be32 spi)
@@ -275,9 +319,11 @@ static struct handle *handle_find(struct net *net, u8 direction, u8 family,
 	struct handle_key key = {
 		.spi = spi, .direction = direction, .family = family, .protocol = protocol,
 	};
+	struct handle *h;
 
 	memcpy(key.destination, destination, family == 4 ? 4 : 16);
-	return rhashtable_lookup(&ipsp_net(net)->handles, &key, handle_params);
+	h = rhashtable_lookup(&ipsp_net(net)->handles, &key, handle_params);
+	return h && !READ_ONCE(h->dead) ? h : NULL;
 }
 
 struct handle *ipsp_handle_find_in(struct net *net, u8 family, const void *destination,
@@ -309,16 +355,16 @@ struct handle *ipsp_handle_of_state(const struct xfrm_state *x)
 	return h && h->xs == x ? h : NULL;
 }
 
+/* As xfrm_state_mtu(): IPv6 may not be told less than its least, so the outside fragments. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
 {
 	const struct ipsp_handle *c = &h->config;
-	u32 floor = c->family == 4 ? IPSP_MTU_FLOOR4 : 0, mtu;
-	u32 header = c->mode == IPSP_SA_TRANSPORT ? (c->family == 4 ? 20 : 40) : 0;
+	u32 room = path_mtu > c->fixed ? (path_mtu - c->fixed) & ~((u32)c->align - 1) : 0;
+	u32 least = c->family == 4 ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
 
-	if (path_mtu < c->fixed + IPSP_MTU_FLOOR4 + 2)
-		return IPSP_MTU_FLOOR4;
-	mtu = ((path_mtu - c->fixed) & ~((u32)c->align - 1)) - 2 + header;
-	return max(mtu, floor);
+	if (c->mode == IPSP_SA_TRANSPORT)
+		room += c->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	return max(room, least + 2) - 2;
 }
 
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
@@ -332,7 +378,7 @@ void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
 	WRITE_ONCE(h->used_last, now);
 }
 
-/* ---- namespaces, module ---------------------------------------------------------------------------- */
+/* ---- namespaces, module ------------------------------------------------------------------- */
 
 int ipsp_handle_net_init(struct net *net)
 {

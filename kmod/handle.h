@@ -63,7 +63,7 @@ void ipsp_handle_put(struct handle *h);
 /* The handle an xfrm_state of a secpath belongs to, or NULL if it is not ours. RCU. */
 struct handle *ipsp_handle_of_state(const struct xfrm_state *x);
 
-/* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68/1280-ish. */
+/* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68; 1280 in IPv6. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
 
@@ -71,16 +71,22 @@ void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
 int ipsp_counter_init(void);
 void ipsp_counter_exit(void);
 const u8 *ipsp_counter_hash_key(void);		/* IPSP_HASH_KEY_LEN bytes */
-/* window 0 for outbound. -ENOSPC: no room for another tombstone. */
-struct counter *ipsp_counter_get(const u8 *name, u64 next, u64 ceiling, bool esn,
-				 u32 window);
+/*
+ * The one of config's name, raised to its next and ceiling. -ENOSPC: no room for another
+ * tombstone; -EINVAL: in use with the other direction or ESN flag.
+ */
+struct counter *ipsp_counter_get(const struct ipsp_handle *config);
 void ipsp_counter_put(struct counter *n);
+/* Never lowers either. -EINVAL: a ceiling above what the numbers can be. */
 int ipsp_counter_raise(struct counter *n, u64 next, u64 ceiling);
-u64 ipsp_counter_next(struct counter *n);	/* next to stamp, or highest seen */
-/* Takes count numbers; false: the ceiling (or 2^32 - 1, 2^64 - 1) is reached. */
+/* next (to stamp, or highest seen) and ceiling */
+void ipsp_counter_fill(struct counter *n, struct ipsp_handle *out);
+/* Takes count numbers; false: the ceiling (or 2^32 - 1, 2^64 - 2) is reached. */
 bool ipsp_counter_take(struct counter *n, u32 count, u64 *first);
-/* Inbound. infer: the 64-bit number of a wire number (RFC 4304 / 4303 appendix A).
- * check: false for what is left of the window or seen. accept: checks and sets, at release. */
+/*
+ * Inbound. infer: the 64-bit number of a wire number (RFC 4303 appendix A). check: false
+ * for what is left of the window or seen. accept: checks and sets, at release.
+ */
 u64 ipsp_counter_infer(struct counter *n, u32 wire);
 bool ipsp_counter_check(struct counter *n, u64 number);
 bool ipsp_counter_accept(struct counter *n, u64 number);

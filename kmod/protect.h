@@ -18,8 +18,10 @@ struct protect_list {
 
 enum protect_answer { PROTECT_NONE, PROTECT_CLEAR, PROTECT_MUST };
 
-/* Under c->admin: the list that a POLICY record (sane, private) makes of the present
- * one. -EINVAL: a bad entry or operation; nothing changed. */
+/*
+ * Under c->admin: the list that a POLICY record (sane, private) makes of the present one.
+ * -EINVAL: a bad entry or operation; nothing changed.
+ */
 struct protect_list *ipsp_protect_prepare(struct compartment *c,
 					  const struct ipsp_policy *policy,
 					  const struct ipsp_policy_entry *entry, u32 bytes);

@@ -29,6 +29,14 @@
 /* A packet that asked_resume sends through a chain again: our own hook lets it by once. */
 static DEFINE_PER_CPU(const struct sk_buff *, redirector_passing);
 
+/* What we send ourselves passes LOCAL_OUT and POST_ROUTING in one call, softirqs off. */
+static DEFINE_PER_CPU(bool, redirector_sending);
+
+void ipsp_redirector_sending(bool sending)
+{
+	__this_cpu_write(redirector_sending, sending);
+}
+
 struct look {				/* at one packet */
 	struct ipsp_tuple tuple;	/* as the rules see it */
 	struct ipsp_tuple key;		/* as the flow cache does: only what policies look at */
@@ -136,7 +144,8 @@ static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_sta
 	struct look l;
 	enum outcome o;
 
-	if (!skb_dst(skb) || ipsp_divert_is_ours(skb_dst(skb)))
+	if (this_cpu_read(redirector_sending) || !skb_dst(skb) ||
+	    ipsp_divert_is_ours(skb_dst(skb)))
 		return NF_ACCEPT;
 	if (!dev)
 		dev = skb_dst(skb)->dev;

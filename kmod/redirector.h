@@ -11,6 +11,8 @@ struct ticket;
 
 int ipsp_redirector_net_init(struct net *net);		/* registers the hooks */
 void ipsp_redirector_net_exit(struct net *net);
+/* Softirqs are off: hooks let by what is sent until it is taken back. */
+void ipsp_redirector_sending(bool sending);
 /* Sends on a packet whose flow has been answered (f->answer). Takes skb over. */
 void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 			    struct nf_hook_state *state, struct flow *f);

@@ -125,6 +125,7 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 
 	if (!path)
 		return IPSP_DROP_GONE;
+	ipsp_redirector_sending(true);
 	skb_list_walk_safe(t->answer, skb, next) {
 		skb_mark_not_on_list(skb);
 		out_inherit(skb, t->skb);
@@ -133,6 +134,7 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 		bytes += skb->len;
 		out_send(c->net, skb);
 	}
+	ipsp_redirector_sending(false);
 	t->answer = NULL;
 	dst_release(path);
 	ipsp_count_add(c, OUT_PACKETS, packets);

@@ -14,11 +14,14 @@
 #include "netns.h"
 #include "rule.h"
 
-extern bool ipsp_closed;
-
 bool ipsp_rule_closed(const struct net *net)
 {
 	return READ_ONCE(ipsp_closed);
+}
+
+const void *ipsp_rule_version(const struct net *net)
+{
+	return rcu_access_pointer(ipsp_net(net)->rules);
 }
 
 /* ---- checks ---------------------------------------------------------------------------- */
@@ -38,9 +41,9 @@ static int rule_check(const struct ipsp_rule *r)
 	if (strnlen(r->device, sizeof(r->device)) == sizeof(r->device) ||
 	    strnlen(r->compartment, sizeof(r->compartment)) == sizeof(r->compartment))
 		return -EINVAL;
-	if ((r->action == IPSP_RULE_TO_PORT) != !!r->compartment[0])
-		return -EINVAL;
-	return r->action != IPSP_RULE_TO_PORT && (r->flags & IPSP_RULEF_PROTECT) ? -EINVAL : 0;
+	if (r->action == IPSP_RULE_TO_PORT)
+		return r->compartment[0] ? 0 : -EINVAL;
+	return r->compartment[0] || (r->flags & IPSP_RULEF_PROTECT) ? -EINVAL : 0;
 }
 
 /* ---- set and get -------------------------------------------------------------------------- */
@@ -56,13 +59,20 @@ static void rule_table_free(struct rule_table *table)
 
 		if (r->c) {
 			atomic_dec(&r->c->rules);
-			ipsp_flow_flush(r->c);
 			ipsp_compartment_put(r->c);
 		}
 		free_percpu(r->hits);
 	}
 	kvfree(table);
-	ipsp_stats_freed();
+}
+
+static int rule_owner(struct net *net, struct rule *r)
+{
+	r->uid = make_kuid(net->user_ns, r->config.uid);
+	r->gid = make_kgid(net->user_ns, r->config.gid);
+	if ((r->config.flags & IPSP_RULEF_UID) && !uid_valid(r->uid))
+		return -EINVAL;
+	return (r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid) ? -EINVAL : 0;
 }
 
 static int rule_fill(struct net *net, struct rule_table *table, const struct ipsp_rule *config)
@@ -73,6 +83,9 @@ static int rule_fill(struct net *net, struct rule_table *table, const struct ips
 	if (err)
 		return err;
 	r->config = *config;
+	err = rule_owner(net, r);
+	if (err)
+		return err;
 	r->hits = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
 	if (!r->hits)
 		return -ENOMEM;
@@ -89,7 +102,20 @@ static int rule_fill(struct net *net, struct rule_table *table, const struct ips
 	return 0;
 }
 
-/* Cached dsts decide anew, packets in flight see the old table or the new one. */
+/* What was decided under these rules. */
+static void rule_flush(struct rule_table *table)
+{
+	u32 i;
+
+	for (i = 0; table && i < table->count; i++)
+		if (table->rule[i].c)
+			ipsp_flow_flush(table->rule[i].c);
+}
+
+/*
+ * Cached dsts decide anew, packets in flight see the old table or the new one. The flows
+ * go when nobody sees the old one any more: none can be made by it afterwards.
+ */
 static void rule_swap(struct net *net, struct rule_table *table)
 {
 	struct ipsp_net *n = ipsp_net(net);
@@ -99,6 +125,7 @@ static void rule_swap(struct net *net, struct rule_table *table)
 	old = rcu_replace_pointer(n->rules, table, lockdep_is_held(&ipsp_compartment_mutex));
 	rt_genid_bump_all(net);
 	synchronize_rcu();
+	rule_flush(old);
 	rule_table_free(old);
 }
 
@@ -111,7 +138,6 @@ int ipsp_rule_set(struct net *net, const struct ipsp_rule *rules, u32 count, u32
 	table = kvzalloc(struct_size(table, rule, count), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
-	ipsp_stats_made();
 	mutex_lock(&ipsp_compartment_mutex);
 	for (i = 0; !err && i < count; i++)
 		err = rule_fill(net, table, &rules[i]);
@@ -160,30 +186,36 @@ void ipsp_rule_net_exit(struct net *net)
 	mutex_unlock(&ipsp_compartment_mutex);
 }
 
-/* ---- the packet path -------------------------------------------------------------------------- */
+/* ---- the packet path ---------------------------------------------------------------------- */
 
-/* As xt_owner: the credentials of the file that made the socket. */
-static bool rule_owner_match(const struct ipsp_rule *r, const struct sock *sk)
+/* As xt_owner: the group of the file that made the socket. */
+static bool rule_gid_match(const struct rule *r, struct sock *sk)
 {
-	const struct cred *cred;
-	bool match = true;
 	struct file *file;
+	bool match;
 
-	if (!(r->flags & (IPSP_RULEF_UID | IPSP_RULEF_GID)))
+	read_lock_bh(&sk->sk_callback_lock);
+	file = sk->sk_socket ? sk->sk_socket->file : NULL;
+	match = file && gid_eq(file->f_cred->fsgid, r->gid);
+	read_unlock_bh(&sk->sk_callback_lock);
+	return match;
+}
+
+/*
+ * The user is the socket's own, as in policy routing: it stays when the file is closed and
+ * the rest of the data still goes out, which must not leave in clear.
+ */
+static bool rule_owner_match(const struct rule *r, const struct sock *sk)
+{
+	u32 flags = r->config.flags;
+
+	if (!(flags & (IPSP_RULEF_UID | IPSP_RULEF_GID)))
 		return true;
 	if (!sk || !sk_fullsock(sk))
 		return false;
-	read_lock_bh(&((struct sock *)sk)->sk_callback_lock);
-	file = sk->sk_socket ? sk->sk_socket->file : NULL;
-	if (file) {
-		cred = file->f_cred;
-		if (r->flags & IPSP_RULEF_UID)
-			match = from_kuid(&init_user_ns, cred->fsuid) == r->uid;
-		if (r->flags & IPSP_RULEF_GID)
-			match = match && from_kgid(&init_user_ns, cred->fsgid) == r->gid;
-	}
-	read_unlock_bh(&((struct sock *)sk)->sk_callback_lock);
-	return file && match;
+	if ((flags & IPSP_RULEF_UID) && !uid_eq(READ_ONCE(sk->sk_uid), r->uid))
+		return false;
+	return !(flags & IPSP_RULEF_GID) || rule_gid_match(r, (struct sock *)sk);
 }
 
 static bool rule_match(const struct rule *r, const struct ipsp_tuple *t,
@@ -207,7 +239,7 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 	for (i = 0; i < table->count; i++) {
 		const struct rule *r = &table->rule[i];
 
-		if (rule_match(r, t, dev) && rule_owner_match(&r->config, sk)) {
+		if (rule_match(r, t, dev) && rule_owner_match(r, sk)) {
 			this_cpu_inc(*r->hits);
 			return r;
 		}

@@ -13,6 +13,8 @@ struct sock;
 struct rule {
 	struct ipsp_rule config;
 	struct compartment *c;		/* referenced; NULL unless TO_PORT */
+	kuid_t uid;			/* config's, in the namespace's user namespace */
+	kgid_t gid;
 	u64 __percpu *hits;		/* NULL is allowed: not counted */
 };
 
@@ -36,8 +38,12 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
 			    const struct ipsp_tuple *t, const struct net_device *dev);
 
+extern bool ipsp_closed;		/* module parameter, main.c */
 /* Module parameter `closed`: no rule set was ever given to the namespace, so drop. */
 bool ipsp_rule_closed(const struct net *net);
+
+/* Tells two tables apart, to remember what one of them said; not to be followed. */
+const void *ipsp_rule_version(const struct net *net);
 
 static inline bool ipsp_rule_protects(const struct rule *r)
 {

@@ -10,6 +10,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "ipsec_port_ring.h"
+#include "ipsec_port_selector.h"
 
 struct compartment;
 
@@ -32,6 +33,15 @@ struct secret {				/* a record in the down ring that holds a key */
 	u32 at, len;
 };
 
+/* The inner packet that was allowed last; see answer.c. */
+struct allowed {
+	struct ipsp_tuple tuple;
+	const void *rules;		/* compared, never followed */
+	unsigned long jiffies;
+	u32 handle;
+	int ifindex;
+};
+
 struct stack {
 	struct compartment *c;		/* referenced */
 	u32 index;
@@ -46,6 +56,7 @@ struct stack {
 	struct area kernel_words, stack_words, down_area, up_area;
 	struct ipsp_ring down;		/* we produce; protected by c->lock */
 	struct ipsp_ring up;		/* we consume; protected by kick */
+	struct allowed allowed;		/* protected by kick */
 	u32 message_at;			/* GETMSG without mmap: what was read of down */
 	struct secret secrets[STREAM_SECRETS];	/* protected by c->lock */
 	u32 secret_head, secret_tail;

@@ -5,6 +5,9 @@
  * Pure arithmetic on 64-bit numbers, no locks, no allocation: the same text is
  * compiled into the module and into its unit test. The window is `size` packets wide and
  * ends at `top`, the highest number seen; bit n % bits says whether n was.
+ *
+ * The bitmap has one word more than the window needs. So a word that `top` enters holds
+ * nothing that is still in the window, and is emptied whole (RFC 6479).
  */
 #ifndef IPSP_WINDOW_H
 #define IPSP_WINDOW_H
@@ -23,10 +26,20 @@ typedef __u64 u64;
 
 struct window {
 	u64 top;		/* highest number accepted; 0: none yet */
-	u32 size;		/* packets */
-	u32 words;		/* power of two, words * 64 >= size + 64 */
-	u64 *bits;
+	u32 size;		/* packets; 0: nothing is refused, only top is kept */
+	u32 words;		/* window_words(size) */
+	u64 *bits;		/* words of them */
 };
+
+/* A power of two, with words * 64 >= size + 64; none for no window. */
+static inline u32 window_words(u32 size)
+{
+	u32 words = 2;
+
+	while (words * WINDOW_WORD < size + WINDOW_WORD)
+		words *= 2;
+	return size ? words : 0;
+}
 
 static inline u64 *window_word(const struct window *w, u64 number)
 {
@@ -38,9 +51,11 @@ static inline u64 window_bit(u64 number)
 	return 1ull << (number % WINDOW_WORD);
 }
 
-/* May a packet of this number still be accepted? */
+/* May a packet of this number still be accepted? No sender uses 0. */
 static inline int window_check(const struct window *w, u64 number)
 {
+	if (!w->size)
+		return 1;
 	if (!number)
 		return 0;
 	if (number > w->top)
@@ -68,6 +83,10 @@ static inline int window_accept(struct window *w, u64 number)
 {
 	if (!window_check(w, number))
 		return 0;
+	if (!w->size) {
+		w->top = number > w->top ? number : w->top;
+		return 1;
+	}
 	if (number > w->top)
 		window_advance(w, number);
 	*window_word(w, number) |= window_bit(number);
@@ -77,15 +96,32 @@ static inline int window_accept(struct window *w, u64 number)
 /* All numbers up to top count as seen: after a tombstone. */
 static inline void window_fill(struct window *w, u64 top)
 {
-	memset(w->bits, 0xff, w->words * sizeof(*w->bits));
 	w->top = top;
+	if (!w->size)
+		return;
+	memset(w->bits, 0xff, w->words * sizeof(*w->bits));
 	/* numbers above top in top's own word are not seen yet */
 	*window_word(w, top) &= window_bit(top) | (window_bit(top) - 1);
 }
 
 /*
+ * An empty window takes over what another of any size has seen; what that one no longer
+ * knows counts as seen.
+ */
+static inline void window_inherit(struct window *w, const struct window *from)
+{
+	u64 number = from->top;
+
+	w->top = from->top;
+	for (; number && w->top - number < w->size; number--)
+		if (!from->size || !window_check(from, number))
+			*window_word(w, number) |= window_bit(number);
+}
+
+/*
  * The 64-bit number of which `wire` is the low half (appendix A2.1): the one in the
- * window or within 2^32 above its bottom.
+ * window or within 2^32 above its bottom. Below 2^32 there is no half to go back to.
+ * There must be a window.
  */
 static inline u64 window_infer(const struct window *w, u32 wire)
 {
