@@ -33,6 +33,7 @@ programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+sims := $(patsubst tests/sim/%.c,$(B)/%,$(wildcard tests/sim/*.c))
 kselftests := $(patsubst tests/kselftest/%.c,$(B)/kselftest/%,$(wildcard tests/kselftest/*.c))
 
 # KVER: a kernel of build/kernels (6.1, 6.12) or an installed one; by default the newest headers there are.
@@ -84,13 +85,14 @@ $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
+$(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -c -o $@ $<
 
 # ---- tests, fuzz targets, benches ------------------------------------------------------------------------------------
 
-tests: $(unit_tests) $(kselftests)
+tests: $(unit_tests) $(kselftests) $(sims)
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
@@ -99,6 +101,11 @@ $(B)/kselftest/%: tests/kselftest/%.c $(wildcard uapi/*.h) Makefile
 	$(call say,CC,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(cflags)) $(LDFLAGS) -o $@ $< $(call objects,$(words)) $(libs)
 $(kselftests): $(call objects,$(words))
+
+# programs that drive the stack without the module
+$(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 bench-bin: $(benches)
 $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
@@ -164,4 +171,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results $(programs)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results $(programs) $(sims)
