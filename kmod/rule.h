@@ -38,7 +38,6 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
 			    const struct ipsp_tuple *t, const struct net_device *dev);
 
-extern bool ipsp_closed;		/* module parameter, main.c */
 /* Module parameter `closed`: no rule set was ever given to the namespace, so drop. */
 bool ipsp_rule_closed(const struct net *net);
 

@@ -7,6 +7,7 @@
  * WINDOW_SEED in the environment repeats a run; the seed stands in each failure's message.
  */
 #include <check.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,24 @@
 #include "window.h"
 
 #define TWO32 (1ull << 32)
+
+__attribute__((noreturn, format(printf, 2, 3)))
+static void expect_failed(const char *condition, const char *format, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	ck_abort_msg("%s: %s", condition, text);
+}
+
+/* Like ck_assert_msg, for inner loops: silent, and so quick, until it fails. */
+#define EXPECT(condition, ...) do {						\
+	if (!(condition))							\
+		expect_failed(#condition, __VA_ARGS__);				\
+} while (0)
 
 static const u32 sizes[] = { 32, 33, 63, 64, 65, 127, 128, 129, 1000, 1024, 4095, 4096 };
 #define SIZES ((int)(sizeof(sizes) / sizeof(sizes[0])))
@@ -92,9 +111,9 @@ START_TEST(test_backwards)
 	u64 top = 3 * 4096 + 17;
 
 	for (i = 0; i < size; i++)
-		ck_assert_msg(window_accept(w, top - i), "size %u: top - %u", size, i);
+		EXPECT(window_accept(w, top - i), "size %u: top - %u", size, i);
 	for (i = 0; i < size + 10; i++)
-		ck_assert_msg(!window_accept(w, top - i), "size %u: top - %u again", size, i);
+		EXPECT(!window_accept(w, top - i), "size %u: top - %u again", size, i);
 	window_delete(w);
 }
 END_TEST
@@ -106,12 +125,11 @@ static void shift(u32 size, u64 from, u64 step)
 	u64 n, top = from + step;
 
 	for (n = from - size + 1; n <= from; n++)
-		ck_assert(window_accept(w, n));
+		EXPECT(window_accept(w, n), "%llu", n);
 	ck_assert(window_accept(w, top));
 	for (n = top - size + 1; n < top; n++)
-		ck_assert_msg(window_check(w, n) == (n > from),
-			      "size %u from %llu step %llu: %llu", size, from,
-			      step, n);
+		EXPECT(window_check(w, n) == (n > from), "size %u from %llu step %llu: %llu", size,
+		       from, step, n);
 	ck_assert(!window_check(w, top - size));
 	ck_assert(!window_check(w, top));
 	window_delete(w);
@@ -156,7 +174,7 @@ START_TEST(test_wrap_without_esn)
 
 	ck_assert(window_accept(w, UINT32_MAX));
 	for (wire = 0; wire < 2 * sizes[_i]; wire++)
-		ck_assert(!window_check(w, wire));
+		EXPECT(!window_check(w, wire), "%u", wire);
 	window_delete(w);
 }
 END_TEST
@@ -171,13 +189,15 @@ START_TEST(test_wrap_with_esn)
 	for (n = TWO32 - 2 * size; n < TWO32 + 2 * size; n++) {
 		if (n % 7 == 3)
 			continue;
-		ck_assert_uint_eq(window_infer(w, (u32)n), n);
-		ck_assert(window_accept(w, n));
+		EXPECT(window_infer(w, (u32)n) == n, "size %u: %#llx", size, n);
+		EXPECT(window_accept(w, n), "size %u: %#llx", size, n);
 		for (i = 1; i < size; i++)
-			ck_assert_uint_eq(window_infer(w, (u32)(n - i)), n - i);
+			EXPECT(window_infer(w, (u32)(n - i)) == n - i, "size %u: %#llx - %u", size,
+			       n, i);
 	}
 	for (n = w->top - size + 1; n <= w->top; n++)
-		ck_assert(window_check(w, window_infer(w, (u32)n)) == (n % 7 == 3));
+		EXPECT(window_check(w, window_infer(w, (u32)n)) == (n % 7 == 3), "size %u: %#llx",
+		       size, n);
 	window_delete(w);
 }
 END_TEST
@@ -193,7 +213,7 @@ START_TEST(test_fill)
 		window_fill(w, top);
 		ck_assert_uint_eq(w->top, top);
 		for (n = top - size - 1; n <= top; n++)
-			ck_assert(!window_check(w, n));
+			EXPECT(!window_check(w, n), "size %u top %llu: %llu", size, top, n);
 		ck_assert(window_accept(w, top + 2));
 		ck_assert(window_accept(w, top + 1));
 		ck_assert(!window_check(w, top));
@@ -233,7 +253,8 @@ START_TEST(test_inherit)
 		window_inherit(to, from);
 		ck_assert_uint_eq(to->top, from->top);
 		for (n = to->top - size + 1; n <= to->top; n++)
-			ck_assert(window_check(to, n) == window_check(from, n));
+			EXPECT(window_check(to, n) == window_check(from, n), "%u from %u: %llu",
+			       size, sizes[k], n);
 		ck_assert(!window_check(to, to->top - size));
 		ck_assert(window_accept(to, to->top + 1));
 		window_delete(from);
@@ -384,7 +405,7 @@ static bool model_accept(struct model *m, u64 number)
 		else
 			i++;
 	m->seen[m->count++] = number;
-	ck_assert_uint_lt(m->count, MODEL_SEEN);
+	EXPECT(m->count < MODEL_SEEN, "%u", m->count);
 	return true;
 }
 
@@ -437,16 +458,15 @@ static void model_run(u32 size, u64 from, bool esn, int steps)
 		number = random_number(m);
 		if (esn) {
 			inferred = window_infer(w, (u32)number);
-			ck_assert_msg(inferred == model_infer(m, (u32)number),
-				      "seed %llu size %u step %d infer", random_seed, size, i);
+			EXPECT(inferred == model_infer(m, (u32)number),
+			       "seed %llu size %u step %d", random_seed, size, i);
 			number = inferred;
 		} else {
 			number = (u32)number;
 		}
-		ck_assert_msg(window_accept(w, number) == model_accept(m, number),
-			      "seed %llu size %u step %d number %#llx", random_seed, size,
-			      i, number);
-		ck_assert_uint_eq(w->top, m->top);
+		EXPECT(window_accept(w, number) == model_accept(m, number),
+		       "seed %llu size %u step %d number %#llx", random_seed, size, i, number);
+		EXPECT(w->top == m->top, "seed %llu size %u step %d", random_seed, size, i);
 	}
 	window_delete(w);
 	free(m);
