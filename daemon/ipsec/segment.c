@@ -55,8 +55,13 @@ static uint16_t segment_plan_tcp(struct segment_plan *plan, uint32_t mtu)
 /* The header that is copied must hold the checksum that is to be finished. */
 static uint16_t segment_plan_whole(struct segment_plan *plan, uint32_t mtu)
 {
+	int partial = plan->offload.flags & IPSP_OFFLOAD_NEEDS_CSUM;
+
+	/* no checksum that is finished here begins inside the IP header */
+	if (partial && plan->offload.csum_start < plan->ip.header_len)
+		return IPSP_DROP_MALFORMED;
 	plan->header_len = plan->ip.header_len;
-	if (plan->offload.flags & IPSP_OFFLOAD_NEEDS_CSUM)
+	if (partial)
 		plan->header_len = (uint32_t)plan->offload.csum_start +
 				   plan->offload.csum_offset + 2;
 	if (plan->header_len < plan->ip.header_len)

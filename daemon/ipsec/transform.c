@@ -175,6 +175,9 @@ static void transform_protect(struct transform *t, struct turn *turn)
 		 segment_plan(&plan, turn->data, turn->packet) : IPSP_DROP_NO_SA;
 	if (!reason && plan.count > stamp->count)
 		reason = IPSP_DROP_STACK_ERROR;
+	/* RFC 4303 3.1.1: transport mode takes whole datagrams only */
+	if (!reason && plan.ip.fragment && sa->sa.mode == IPSP_SA_TRANSPORT)
+		reason = IPSP_DROP_UNSUPPORTED;
 	if (!reason && protect_is_too_big(turn, &plan)) {
 		turn->answer->verdict = IPSP_VERDICT_TOOBIG;
 		turn->answer->mtu = turn->packet->mtu;

@@ -400,6 +400,37 @@ START_TEST(unfinished_udp_checksum_is_finished)
 }
 END_TEST
 
+/* Nothing that is finished here begins inside the IP header, which the kernel compares. */
+START_TEST(checksum_inside_the_ip_header_is_refused)
+{
+	struct ipsp_packet p = packet_of(1, 5, 1);
+	uint8_t in[100];
+
+	sa_pair(IPSP_SA_TRANSPORT, 0);
+	packet4(in, 17, 100, 0);
+	p.offload = (struct ipsp_offload){ .flags = IPSP_OFFLOAD_NEEDS_CSUM,
+					   .csum_start = (uint16_t)_i, .csum_offset = 0 };
+	ck_assert_uint_eq(answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, 100))->reason,
+			  IPSP_DROP_MALFORMED);
+}
+END_TEST
+
+/* RFC 4303 3.1.1: a fragment goes through a tunnel, never into transport mode. */
+START_TEST(fragment_needs_a_tunnel)
+{
+	struct ipsp_packet p = packet_of(1, 5, 1);
+	uint8_t in[100];
+
+	sa_pair(_i ? IPSP_SA_TUNNEL : IPSP_SA_TRANSPORT, 0);
+	packet4(in, 17, 100, 0);
+	ip_set16(in + 6, 0x2000);
+	ip_set_length(in, 20, 100);
+	p.flags = IPSP_PKT_FRAGMENT;
+	ck_assert_uint_eq(answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, 100))->reason,
+			  _i ? 0 : IPSP_DROP_UNSUPPORTED);
+}
+END_TEST
+
 /* ---- classify ------------------------------------------------------------------------------ */
 
 static struct ipsp_policy_entry policy_of(uint32_t index, uint32_t priority, uint8_t action)
@@ -519,6 +550,8 @@ int main(void)
 	tcase_add_test(c, more_segments_than_numbers_is_refused);
 	tcase_add_test(c, too_big_says_so);
 	tcase_add_loop_test(c, unfinished_udp_checksum_is_finished, 0, 4);
+	tcase_add_loop_test(c, checksum_inside_the_ip_header_is_refused, 0, 20);
+	tcase_add_loop_test(c, fragment_needs_a_tunnel, 0, 2);
 	tcase_add_test(c, policy_order_decides);
 	tcase_add_test(c, the_newest_sa_is_taken);
 	tcase_add_test(c, a_full_sad_is_a_note);
