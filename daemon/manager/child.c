@@ -32,7 +32,7 @@ uint64_t child_now(void)
 
 static void child_exec(const struct manager *m, int port)
 {
-	char fd[12], sas[12], policies[12];
+	char fd[12], sas[12], policies[12], *nothing[] = { NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -40,8 +40,8 @@ static void child_exec(const struct manager *m, int port)
 	snprintf(fd, sizeof(fd), "%d", port);
 	snprintf(sas, sizeof(sas), "%u", m->database->sas_max);
 	snprintf(policies, sizeof(policies), "%u", m->database->policies_max);
-	execl(m->stack_path, "ipsec-port-stack", "--port-fd", fd, "--sas-max", sas,
-	      "--policies-max", policies, (char *)NULL);
+	execle(m->stack_path, "ipsec-port-stack", "--port-fd", fd, "--sas-max", sas,
+	       "--policies-max", policies, (char *)NULL, nothing);
 	fprintf(stderr, "ipsec-portd: %s: %s\n", m->stack_path, strerror(errno));
 	_exit(127);
 }
