@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * bench_transform - what a packet costs in the stack, natively, beside the cipher alone
+ *
+ * Prints a table and writes transform.json to the working directory. One core, records
+ * hot in its cache; no ring, no kernel. `cipher` is the engine's own call on the same
+ * number of bytes, in the same number of messages. Each figure is the best of five runs.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "crypto/crypto.h"
+#include "ipsec/checksum.h"
+#include "ipsec/ip.h"
+#include "ipsec/transform.h"
+#include "ipsec_port_ring.h"
+
+#define BENCH_MTU	1438u	/* inner, of a path of 1500 */
+#define BENCH_RUNS	5
+#define BENCH_SECONDS	0.08	/* each */
+
+static uint8_t memory[1 << 20] __attribute__((aligned(64)));
+static uint8_t down[IPSP_RECORD_MAX] __attribute__((aligned(64)));
+static uint8_t sealed[IPSP_RECORD_MAX] __attribute__((aligned(64)));
+static uint8_t up[4 * IPSP_RECORD_MAX] __attribute__((aligned(64)));
+static struct transform *transform;
+static struct crypto_sa raw_sa;
+
+struct bench {
+	const char *cipher, *name;
+	uint32_t key_bits;
+	uint32_t packet;	/* bytes of one IP packet */
+	int is_super;		/* to be cut */
+	uint32_t segments;
+};
+
+static void bench_check(int condition, const char *what)
+{
+	if (condition)
+		return;
+	fprintf(stderr, "bench_transform: %s\n", what);
+	exit(EXIT_FAILURE);
+}
+
+static double bench_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Nanoseconds of one call. */
+static double bench_time(void (*call)(const struct bench *), const struct bench *b)
+{
+	double best = 1e30, start, took;
+	unsigned long n, i;
+	int run;
+
+	for (run = 0; run < BENCH_RUNS; run++) {
+		start = bench_now();
+		for (n = 0; (took = bench_now() - start) < BENCH_SECONDS; n += 16)
+			for (i = 0; i < 16; i++)
+				call(b);
+		if (took / (double)n < best)
+			best = took / (double)n;
+	}
+	return best * 1e9;
+}
+
+/* ---- records ----------------------------------------------------------------------- */
+
+static struct ipsp_record *bench_record(uint16_t type, const void *control, uint32_t control_len,
+					const void *data, uint32_t data_len)
+{
+	struct ipsp_record *rec = (struct ipsp_record *)down;
+
+	memset(rec, 0, sizeof(*rec));
+	rec->type = type;
+	rec->control_len = control_len;
+	rec->data_offset = ipsp_record_data_offset(control_len);
+	rec->data_len = data_len;
+	rec->len = (rec->data_offset + data_len + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+	memcpy(rec + 1, control, control_len);
+	if (data_len)
+		memcpy(down + rec->data_offset, data, data_len);
+	return rec;
+}
+
+static void bench_answer(const struct bench *b)
+{
+	const struct ipsp_answer *answer = (const struct ipsp_answer *)(up + sizeof(struct ipsp_record));
+
+	transform_answer(transform, (const struct ipsp_record *)down, up, sizeof(up));
+	bench_check(answer->verdict == IPSP_VERDICT_TRANSFORMED && answer->segments == b->segments,
+		    "a packet was refused");
+}
+
+static void bench_sa(const struct bench *b, uint32_t handle, uint8_t direction)
+{
+	struct ipsp_sa sa = {
+		.handle = handle, .direction = direction, .family = 4, .protocol = IP_ESP,
+		.mode = IPSP_SA_TUNNEL, .spi = htobe32(0x1000),
+		.source = { 192, 0, 2, 1 }, .destination = { 192, 0, 2, 2 },
+		.selector = { .source_last = 0xffff, .destination_last = 0xffff },
+		.aead = { .key_bits = b->key_bits, .icv_bits = 128,
+			  .key = "0123456789abcdef0123456789abcdefsalt" },
+	};
+	const uint32_t engines[4] = { 0 };
+
+	strcpy(sa.aead.name, b->name);
+	if (direction == IPSP_DIR_OUT) {
+		crypto_sa_wipe(&raw_sa);
+		bench_check(!crypto_sa_init(&raw_sa, engines, &sa.aead, 1), "no such cipher");
+	}
+	bench_check(!transform_answer(transform, bench_record(IPSP_REC_SA_ADD, &sa, sizeof(sa), NULL, 0),
+				      up, sizeof(up)), "an SA was refused");
+}
+
+/* A TCP packet, or a super-packet with its checksum left to be finished. */
+static uint32_t bench_packet(const struct bench *b, uint8_t *p)
+{
+	static const uint8_t ends[8] = { 10, 1, 0, 1, 10, 2, 0, 1 };
+	uint32_t i;
+
+	for (i = 0; i < b->packet; i++)
+		p[i] = (uint8_t)(i * 7);
+	memset(p, 0, 40);
+	p[0] = 0x45;
+	p[6] = 0x40;
+	p[8] = 64;
+	p[9] = IP_TCP;
+	memcpy(p + 12, ends, 8);
+	p[32] = 0x50;
+	ip_set_length(p, 20, b->packet);
+	return b->packet;
+}
+
+static void bench_load_protect(struct bench *b)
+{
+	static uint8_t packet[65536];
+	uint32_t len = bench_packet(b, packet), size = BENCH_MTU - 40;
+	struct ipsp_packet about = { .family = 4, .mtu = BENCH_MTU, .length = len,
+				     .stamp = { { 1, 64, 1 } } };
+
+	b->segments = b->is_super ? (len - 40 + size - 1) / size : 1;
+	if (b->is_super)
+		about.offload = (struct ipsp_offload){
+			.flags = IPSP_OFFLOAD_NEEDS_CSUM, .gso_type = IPSP_GSO_TCPV4,
+			.gso_size = 1448, .csum_start = 20, .csum_offset = 16 };
+	bench_record(IPSP_REC_PROTECT, &about, sizeof(about), packet, len);
+}
+
+/* What protect gave, the first packet of it, comes back. */
+static void bench_load_unprotect(struct bench *b)
+{
+	struct ipsp_packet about = { .family = 4, .stamp = { { 2, 1, 1 } } };
+	const struct ipsp_record *rec = (const struct ipsp_record *)up;
+	uint32_t len = ((const struct ipsp_answer *)(rec + 1))->segment_len;
+
+	memcpy(sealed, up + rec->data_offset, len);
+	b->segments = 1;
+	bench_record(IPSP_REC_UNPROTECT, &about, sizeof(about), sealed, len);
+}
+
+static void bench_cipher(const struct bench *b)
+{
+	static const uint8_t aad[8];
+	uint32_t i, part = b->is_super ? BENCH_MTU : b->packet, rest = b->packet;
+	struct crypto_message m = { .iv = 1, .aad = aad, .aad_len = 8, .pieces = 1 };
+
+	for (i = 0; i < b->segments; i++, rest -= part) {
+		m.piece[0].from = down + 256 + i * part;
+		m.piece[0].len = (rest < part ? rest : part) + 2;
+		bench_check(!raw_sa.engine->seal(&raw_sa, &m, up), "the cipher failed");
+	}
+}
+
+/* ---- the table ---------------------------------------------------------------------- */
+
+static void bench_row(struct bench *b, FILE *json, int first)
+{
+	double protect, unprotect, cipher, packets;
+
+	bench_sa(b, 1, IPSP_DIR_OUT);
+	bench_sa(b, 2, IPSP_DIR_IN);
+	bench_load_protect(b);
+	packets = b->segments;
+	cipher = bench_time(bench_cipher, b);
+	protect = bench_time(bench_answer, b);
+	bench_load_unprotect(b);
+	unprotect = bench_time(bench_answer, b);
+	printf("%-18s %7u %8.0f %10.0f %10.0f %9.0f %10.2f %10.2f\n", b->cipher, b->packet, packets,
+	       cipher / packets, protect / packets, unprotect,
+	       b->packet * 8 / protect, protect / cipher);
+	fprintf(json, "%s  {\"cipher\": \"%s\", \"bytes\": %u, \"packets\": %.0f, \"cipher_ns\": %.1f, "
+		"\"protect_ns\": %.1f, \"unprotect_ns\": %.1f, \"protect_gbit\": %.3f}", first ? "" : ",\n",
+		b->cipher, b->packet, packets, cipher / packets, protect / packets, unprotect,
+		b->packet * 8 / protect);
+}
+
+int main(void)
+{
+	static const struct bench ciphers[] = {
+		{ .cipher = "aes-128-gcm", .name = "rfc4106(gcm(aes))", .key_bits = 160 },
+		{ .cipher = "aes-256-gcm", .name = "rfc4106(gcm(aes))", .key_bits = 288 },
+		{ .cipher = "chacha20-poly1305", .name = "rfc7539esp(chacha20,poly1305)", .key_bits = 288 },
+	};
+	static const uint32_t sizes[] = { 64, 512, 1400, 65000 };
+	const struct transform_config config = { 16, 16 };
+	FILE *json = fopen("transform.json", "w");
+	struct arena arena;
+	unsigned i, j;
+
+	bench_check(json && !crypto_init(), "cannot start");
+	arena_init(&arena, memory, sizeof(memory));
+	transform = transform_init(&arena, &config);
+	bench_check(transform != NULL, "no memory");
+	printf("%-18s %7s %8s %10s %10s %9s %10s %10s\n", "tunnel 4 in 4", "bytes", "packets", "cipher ns",
+	       "protect ns", "unprot ns", "Gbit/s out", "out/cipher");
+	fputs("[\n", json);
+	for (i = 0; i < 3; i++)
+		for (j = 0; j < 4; j++) {
+			struct bench b = ciphers[i];
+
+			b.packet = sizes[j];
+			b.is_super = sizes[j] > BENCH_MTU;
+			bench_row(&b, json, !i && !j);
+		}
+	fputs("\n]\n", json);
+	return fclose(json) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
