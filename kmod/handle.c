@@ -13,6 +13,8 @@
 #include <net/ipv6.h>
 #include "compartment.h"
 #include "handle.h"
+#include "ipsec_port_ring.h"
+#include "layout.h"
 #include "netns.h"
 
 static const struct rhashtable_params handle_params = {
