@@ -208,6 +208,14 @@ static void handle_unlink(struct handle *h)
 
 /* ---- the ioctls ------------------------------------------------------------------------------ */
 
+/* An SPI of ours is one SA's; those we send to are the peer's to choose, and to repeat. */
+static int handle_hash(struct ipsp_net *n, struct handle *h)
+{
+	if (h->config.direction == IPSP_DIR_IN)
+		return rhashtable_lookup_insert_fast(&n->handles, &h->node, handle_params);
+	return rhashtable_insert_fast(&n->handles, &h->node, handle_params);
+}
+
 /* The id is reserved first and leads to the handle last: whoever finds one finds it whole. */
 static int handle_enter(struct compartment *c, struct handle *h)
 {
@@ -218,7 +226,7 @@ static int handle_enter(struct compartment *c, struct handle *h)
 			      &c->handle_next, GFP_KERNEL_ACCOUNT);
 	if (err < 0)
 		return err;
-	err = rhashtable_insert_fast(&n->handles, &h->node, handle_params);
+	err = handle_hash(n, h);
 	if (err) {
 		xa_release(&c->handles, h->config.id);
 		return err;
