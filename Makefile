@@ -97,10 +97,9 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
 
-$(B)/kselftest/%: tests/kselftest/%.c $(wildcard uapi/*.h) Makefile
-	$(call say,CC,$@) mkdir -p $(@D)
-	$(Q)$(CC) $(filter-out -MMD -MP,$(cflags)) $(LDFLAGS) -o $@ $< $(call objects,$(words)) $(libs)
-$(kselftests): $(call objects,$(words))
+$(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 # programs that drive the stack without the module
 $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
