@@ -42,7 +42,7 @@ unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/
 KVER ?= $(or $(newest),$(unpacked))
 KERNELS ?= 6.1 6.12
 
-.PHONY: all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
+.PHONY: check-long all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: programs module
 
@@ -51,6 +51,7 @@ help:
 	@echo 'make setup             installs and fetches what building and testing need, once'
 	@echo 'make demo              the main job, end to end, in a virtual machine; set-up included'
 	@echo 'make check             every test, on Linux 6.1 and 6.12; set-up included (ONLY=PATTERN, KERNELS="6.1 6.12")'
+	@echo 'make check-long        with the storms, topologies and figures that make check leaves out'
 	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json'
 	@echo 'make lint              checkpatch, sparse, cppcheck, shellcheck: whichever are there'
 	@echo 'make programs|module|tests|fuzz|bench-bin    a part of it'
@@ -133,6 +134,10 @@ check: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests fuzz $(kmods)
 	@KERNELS='$(KERNELS)' tests/check $(ONLY)
 
+check-long: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests fuzz $(kmods)
+	@LONG=1 KERNELS='$(KERNELS)' tests/check $(ONLY)
+
 bench: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-bin $(kmods)
 	@tests/bench/run
@@ -170,4 +175,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results $(programs) $(sims)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims)
