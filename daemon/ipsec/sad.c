@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "sad.h"
+#include "ip.h"
 
 #include <string.h>
 
@@ -80,13 +81,25 @@ void sad_delete(struct sad *sad, uint32_t handle)
 	sad->free = at;
 }
 
+/* What would go out as something else than it says is refused here. */
+static int sad_is_served(const struct ipsp_sa *sa)
+{
+	if (!sa->handle || sa->protocol != IP_ESP || (sa->flags & ~IPSP_SAF_ALL))
+		return 0;
+	if (sa->mode != IPSP_SA_TRANSPORT && sa->mode != IPSP_SA_TUNNEL)
+		return 0;
+	if ((sa->family != 4 && sa->family != 6) || sa->encap_source || sa->encap_destination)
+		return 0;
+	return !sa->cipher.name[0] && !sa->auth.name[0] && !sa->tfc_pad;
+}
+
 uint16_t sad_add(struct sad *sad, const struct ipsp_sa *given, const uint32_t engines[4])
 {
 	uint32_t *bucket, at;
 	struct sad_sa *sa;
 	uint16_t reason;
 
-	if (!given->handle || given->cipher.name[0] || given->auth.name[0] || given->tfc_pad)
+	if (!sad_is_served(given))
 		return IPSP_DROP_UNSUPPORTED;
 	sad_delete(sad, given->handle);
 	at = sad->free;

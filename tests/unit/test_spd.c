@@ -245,6 +245,29 @@ START_TEST(handles_find_sas_and_keys_do_not_stay)
 }
 END_TEST
 
+/* AH, BEET, ESP in UDP and the like are refused by name, not served as something else. */
+START_TEST(what_is_not_served_is_refused)
+{
+	struct ipsp_sa sa[9];
+	uint32_t i;
+
+	for (i = 0; i < 9; i++)
+		sa[i] = sa_of(1, IPSP_SA_TUNNEL);
+	sa[0].protocol = 51;
+	sa[1].mode = IPSP_SA_BEET;
+	sa[2].encap_destination = htobe16(4500);
+	sa[3].family = 0;
+	sa[4].flags = IPSP_SAF_ALL + 1;
+	sa[5].tfc_pad = 100;
+	strcpy(sa[6].auth.name, "hmac(sha256)");
+	strcpy(sa[7].cipher.name, "cbc(aes)");
+	sa[8].handle = 0;
+	for (i = 0; i < 9; i++)
+		ck_assert_uint_eq(add(&sa[i]), IPSP_DROP_UNSUPPORTED);
+	ck_assert_ptr_null(sad_find(&sad, 1));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("spd");
@@ -260,6 +283,7 @@ int main(void)
 	tcase_add_test(c, the_direction_decides_too);
 	tcase_add_test(c, templates_mean_sas);
 	tcase_add_test(c, handles_find_sas_and_keys_do_not_stay);
+	tcase_add_test(c, what_is_not_served_is_refused);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
