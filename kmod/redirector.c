@@ -16,6 +16,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/netfilter/nf_conntrack.h>
 #include <net/xfrm.h>
 #include "compat/compat.h"
 #include "compartment.h"
@@ -429,6 +430,28 @@ static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
 	return NF_STOLEN;
 }
 
+/*
+ * Behind SNAT. What was diverted is asked again by capture; what was not, and has a name
+ * now that must be protected, cannot go back in front of the chain: it is dropped.
+ */
+static unsigned int hook_behind_snat(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+	struct look l;
+
+	if (!ct || !(ct->status & IPS_SRC_NAT) || this_cpu_read(redirector_sending) ||
+	    ipsp_divert_is_ours(skb_dst(skb)))
+		return NF_ACCEPT;
+	if (redirector_look(state->net, skb, state_family(state), IPSP_DIR_OUT, state->out,
+			    &l) != TO_PORT)
+		return NF_ACCEPT;
+	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
+		return NF_ACCEPT;
+	return redirector_drop(l.rule->c, IPSP_DROP_DIVERTED_LOST);
+}
+
 #define HOOK(family, where, function, prio) \
 	{ .pf = family, .hooknum = NF_INET_##where, .hook = function, .priority = prio }
 
@@ -437,10 +460,12 @@ static const struct nf_hook_ops redirector_hooks[] = {
 	HOOK(NFPROTO_IPV4, FORWARD, hook_forward, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, LOCAL_IN, hook_local_in, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_post_routing, NF_IP_PRI_FIRST),
+	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_behind_snat, NF_IP_PRI_NAT_SRC + 1),
 	HOOK(NFPROTO_IPV6, LOCAL_OUT, hook_local_out, NF_IP6_PRI_LAST),
 	HOOK(NFPROTO_IPV6, FORWARD, hook_forward, NF_IP6_PRI_FIRST),
 	HOOK(NFPROTO_IPV6, LOCAL_IN, hook_local_in, NF_IP6_PRI_FIRST),
 	HOOK(NFPROTO_IPV6, POST_ROUTING, hook_post_routing, NF_IP6_PRI_FIRST),
+	HOOK(NFPROTO_IPV6, POST_ROUTING, hook_behind_snat, NF_IP6_PRI_NAT_SRC + 1),
 };
 
 int ipsp_redirector_net_init(struct net *net)

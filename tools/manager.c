@@ -19,6 +19,9 @@ int manager_main(const struct portctl *p, struct words *w)
 	if (err == -EPIPE)
 		return portctl_usage("compartment \"%s\": no manager; wanted: a running ipsec-portd",
 				     p->compartment);
+	if (err == -ETIMEDOUT)
+		return portctl_usage("compartment \"%s\": its manager does not answer within 10 s",
+				     p->compartment);
 	if (err)
 		return portctl_refused(p->compartment, err);
 	fwrite(reply.text, 1, reply.length, reply.status ? stderr : stdout);

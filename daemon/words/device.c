@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -45,6 +46,8 @@ int device_attach(int fd, __u32 role, __u32 index)
 	return ioctl(fd, IPSP_IOC_ATTACH, &attach) ? -errno : 0;
 }
 
+#define DEVICE_PATIENCE_MS 10000
+
 /* ---- requests -------------------------------------------------------------------------- */
 
 #define DEVICE_HEAD (sizeof(struct ipsp_record) + sizeof(struct ipsp_admin))
@@ -78,12 +81,30 @@ static int request_fill(struct device_buffer *b, __u32 flags, const char *const 
 	return 0;
 }
 
+/* A manager that is stopped or stuck must not take its admins along. */
+static int request_wait(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int n;
+
+	do {
+		n = poll(&p, 1, DEVICE_PATIENCE_MS);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
+}
+
 static int request_exchange(int fd, struct device_buffer *b, struct device_reply *reply)
 {
 	struct ipsp_record *rec = (struct ipsp_record *)b->bytes;
 	struct ipsp_admin *admin = (struct ipsp_admin *)(rec + 1);
+	int err;
 
-	if (write(fd, b->bytes, rec->len) < 0 || read(fd, b->bytes, sizeof(b->bytes)) < 0)
+	if (write(fd, b->bytes, rec->len) < 0)
+		return -errno;
+	err = request_wait(fd);
+	if (err)
+		return err;
+	if (read(fd, b->bytes, sizeof(b->bytes)) < 0)
 		return -errno;
 	reply->status = admin->status;
 	reply->length = rec->data_len < IPSP_ADMIN_MAX ? rec->data_len : IPSP_ADMIN_MAX - 1;
