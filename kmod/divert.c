@@ -184,7 +184,10 @@ static struct dst_entry *divert_make(struct net *net, struct dst_entry *route, s
 
 	if (!ipsp_handle_hold(h))
 		goto out;
-	__module_get(THIS_MODULE);
+	if (!try_module_get(THIS_MODULE)) {	/* being removed: it would outlive our text */
+		ipsp_handle_put(h);
+		goto out;
+	}
 	d = ipsp_dst_alloc(v4 ? &ipsp_net(net)->divert4 : &ipsp_net(net)->divert6, route->dev,
 			   DST_OBSOLETE_FORCE_CHK, DST_NOCOUNT);
 	if (!d) {
@@ -232,10 +235,12 @@ static void divert_remember(struct flow *f, struct dst_entry *dst)
 {
 	struct dst_entry *old;
 
-	if (!f->cached)
-		return;
-	dst_hold(dst);
 	spin_lock_bh(&f->lock);
+	if (!f->cached) {		/* out of the table: nobody would put it */
+		spin_unlock_bh(&f->lock);
+		return;
+	}
+	dst_hold(dst);
 	old = rcu_dereference_protected(f->dst, lockdep_is_held(&f->lock));
 	rcu_assign_pointer(f->dst, dst);
 	spin_unlock_bh(&f->lock);
