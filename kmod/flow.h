@@ -54,7 +54,8 @@ struct flow_table {
 
 /* Where a packet goes on that had to wait for its flow's answer. */
 enum flow_stage {
-	FLOW_AT_HOOK,			/* LOCAL_OUT: okfn; FORWARD, POST_ROUTING: the chain anew */
+	FLOW_AT_HOOK,			/* the rest of the hook's chain is ahead of it */
+	FLOW_BEHIND_SNAT,		/* so is POST_ROUTING's, but NAT has been */
 	FLOW_AT_CAPTURE,		/* POST_ROUTING is behind it */
 };
 

@@ -6,7 +6,8 @@
  * are asked, and what must be protected is diverted (divert.c). After POST_ROUTING,
  * capture asks again by what the packet has become (SNAT), and deals it. The guard, first
  * in POST_ROUTING, catches what must be protected and did not come this way, because
- * somebody replaced its route.
+ * somebody replaced its route; behind SNAT, what passed as a bypass and has a new name is
+ * asked again. Both send what they divert through the rest of the chain, to capture.
  *
  * Inbound, clear packets meet the protect list at LOCAL_IN and FORWARD; what came out of a
  * stack bears our secpath and passes where its compartment is the rule's.
@@ -27,9 +28,6 @@
 #include "rule.h"
 #include "trace.h"
 
-/* A packet that asked_resume sends through a chain again: our own hook lets it by once. */
-static DEFINE_PER_CPU(const struct sk_buff *, redirector_passing);
-
 /* What we send ourselves passes LOCAL_OUT and POST_ROUTING in one call, softirqs off. */
 static DEFINE_PER_CPU(bool, redirector_sending);
 
@@ -43,6 +41,7 @@ struct look {				/* at one packet */
 	struct ipsp_tuple key;		/* as the flow cache does: only what policies look at */
 	const struct rule *rule;
 	u16 flags;
+	enum flow_stage stage;
 };
 
 enum outcome { PASS, DROP, LOST, TO_PORT };
@@ -132,17 +131,18 @@ static unsigned int redirector_by_flow(struct sk_buff *skb, const struct nf_hook
 			return redirector_drop(c, IPSP_DROP_NO_MEMORY);
 		return NF_ACCEPT;
 	default:
-		ipsp_flow_ask(c, &l->key, skb, FLOW_AT_HOOK, state, l->flags);
+		ipsp_flow_ask(c, &l->key, skb, l->stage, state, l->flags);
 		return NF_STOLEN;
 	}
 }
 
-static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state)
+static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state,
+				   enum flow_stage stage)
 {
 	const struct net_device *dev = state->out;
+	struct look l = { .stage = stage };
 	struct net *net = state->net;
 	struct flow *f;
-	struct look l;
 	enum outcome o;
 
 	if (this_cpu_read(redirector_sending) || !skb_dst(skb) ||
@@ -166,7 +166,7 @@ static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_sta
 	f = ipsp_flow_find(l.rule->c, &l.key);
 	if (f)
 		return redirector_by_flow(skb, state, &l, f);
-	ipsp_flow_ask(l.rule->c, &l.key, skb, FLOW_AT_HOOK, state, l.flags);
+	ipsp_flow_ask(l.rule->c, &l.key, skb, stage, state, l.flags);
 	return NF_STOLEN;
 }
 
@@ -258,30 +258,63 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 	return err;
 }
 
-/* ---- packets that waited ---------------------------------------------------------------------- */
+/* ---- the rest of a chain ------------------------------------------------------------------------ */
 
-static int resume_okfn(struct sk_buff *skb, struct nf_hook_state *state)
+static nf_hookfn hook_local_out, hook_forward, hook_post_routing, hook_behind_snat;
+
+static const struct nf_hook_entries *chain_of(const struct nf_hook_state *state)
 {
-	return state->okfn(state->net, state->sk, skb);
+	const struct netns_nf *nf = &state->net->nf;
+
+	if (state->pf == NFPROTO_IPV4)
+		return rcu_dereference(nf->hooks_ipv4[state->hook]);
+	return rcu_dereference(nf->hooks_ipv6[state->hook]);
 }
 
-/* LOCAL_OUT: we were last. FORWARD, POST_ROUTING: we were first, the chain is still ahead. */
-static void resume_hook(struct sk_buff *skb, struct nf_hook_state *state)
+static nf_hookfn *chain_hook_of_ours(const struct nf_hook_state *state, enum flow_stage stage)
 {
-	if (state->hook == NF_INET_LOCAL_OUT) {
-		resume_okfn(skb, state);
+	if (state->hook == NF_INET_LOCAL_OUT)
+		return hook_local_out;
+	if (state->hook == NF_INET_FORWARD)
+		return hook_forward;
+	return stage == FLOW_BEHIND_SNAT ? hook_behind_snat : hook_post_routing;
+}
+
+/* Sends skb on from behind our hook, as a verdict on a queued packet does. */
+static void chain_go_on(struct sk_buff *skb, struct nf_hook_state *state, enum flow_stage stage)
+{
+	const struct nf_hook_entries *chain = chain_of(state);
+	nf_hookfn *ours = chain_hook_of_ours(state, stage);
+	u32 i, count = chain ? chain->num_hook_entries : 0;
+
+	for (i = 0; i < count; i++)
+		if (chain->hooks[i].hook == ours)
+			break;
+	if (i == count) {		/* our hooks went meanwhile */
+		ipsp_stats_net_drop(state->net, IPSP_DROP_DIVERTED_LOST);
+		kfree_skb(skb);
 		return;
 	}
-	if (state->hook == NF_INET_POST_ROUTING && ipsp_divert_is_ours(skb_dst(skb))) {
-		dst_output(state->net, state->sk, skb);
-		return;
-	}
-	local_bh_disable();
-	__this_cpu_write(redirector_passing, skb);
-	NF_HOOK(state->pf, state->hook, state->net, state->sk, skb, state->in, state->out,
-		state->okfn);
-	__this_cpu_write(redirector_passing, NULL);
-	local_bh_enable();
+	if (nf_hook_slow(skb, state, chain, i + 1) == 1)
+		state->okfn(state->net, state->sk, skb);
+}
+
+/* Diverted inside POST_ROUTING: it ends in capture, as if our output had begun the chain. */
+static void chain_go_on_diverted(struct sk_buff *skb, struct nf_hook_state *state,
+				 enum flow_stage stage)
+{
+	state->okfn = ipsp_redirector_capture;
+	chain_go_on(skb, state, stage);
+}
+
+/* ---- packets that waited ---------------------------------------------------------------------- */
+
+static void resume_hook(struct sk_buff *skb, struct nf_hook_state *state, enum flow_stage stage)
+{
+	if (state->hook == NF_INET_POST_ROUTING && ipsp_divert_is_ours(skb_dst(skb)))
+		chain_go_on_diverted(skb, state, stage);
+	else
+		chain_go_on(skb, state, stage);
 }
 
 static void resume_protect(struct sk_buff *skb, enum flow_stage stage,
@@ -297,7 +330,7 @@ static void resume_protect(struct sk_buff *skb, enum flow_stage stage,
 		capture_drop(f->c, skb, IPSP_DROP_NO_MEMORY);
 		return;
 	}
-	resume_hook(skb, state);
+	resume_hook(skb, state, stage);
 }
 
 /* A bypass under a `protect` rule is refused here too: the rule is looked up anew. */
@@ -322,7 +355,7 @@ void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 	else if (stage == FLOW_AT_CAPTURE)
 		ipsp_reinject_clear(state->net, state->sk, skb);
 	else
-		resume_hook(skb, state);
+		resume_hook(skb, state, stage);
 	rcu_read_unlock();
 }
 
@@ -386,27 +419,16 @@ static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_stat
 static unsigned int hook_local_out(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
-	return redirector_out(skb, state);
-}
-
-static bool hook_is_passing(const struct sk_buff *skb)
-{
-	if (likely(this_cpu_read(redirector_passing) != skb))
-		return false;
-	this_cpu_write(redirector_passing, NULL);
-	return true;
+	return redirector_out(skb, state, FLOW_AT_HOOK);
 }
 
 /* Looked up twice: as `fwd` for what it may be, as `out` for what it needs next. */
 static unsigned int hook_forward(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
 {
-	unsigned int verdict;
+	unsigned int verdict = redirector_in(skb, state, IPSP_DIR_FWD);
 
-	if (hook_is_passing(skb))
-		return NF_ACCEPT;
-	verdict = redirector_in(skb, state, IPSP_DIR_FWD);
-	return verdict == NF_ACCEPT ? redirector_out(skb, state) : verdict;
+	return verdict == NF_ACCEPT ? redirector_out(skb, state, FLOW_AT_HOOK) : verdict;
 }
 
 static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
@@ -415,41 +437,39 @@ static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 	return redirector_in(skb, state, IPSP_DIR_IN);
 }
 
-/* The guard. Diverted packets pass it on their way through POST_ROUTING. */
-static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
-				      const struct nf_hook_state *state)
+/* In POST_ROUTING: what was diverted before is on its way to capture. */
+static unsigned int hook_late(struct sk_buff *skb, const struct nf_hook_state *state,
+			      enum flow_stage stage)
 {
+	struct nf_hook_state rest = *state;
 	unsigned int verdict;
 
-	if (ipsp_divert_is_ours(skb_dst(skb)) || hook_is_passing(skb))
+	if (ipsp_divert_is_ours(skb_dst(skb)))
 		return NF_ACCEPT;
-	verdict = redirector_out(skb, state);
+	verdict = redirector_out(skb, state, stage);
 	if (verdict != NF_ACCEPT || !ipsp_divert_is_ours(skb_dst(skb)))
 		return verdict;
-	dst_output(state->net, state->sk, skb);		/* the way it should have come */
+	chain_go_on_diverted(skb, &rest, stage);
 	return NF_STOLEN;
 }
 
-/*
- * Behind SNAT. What was diverted is asked again by capture; what was not, and has a name
- * now that must be protected, cannot go back in front of the chain: it is dropped.
- */
+/* The guard */
+static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
+				      const struct nf_hook_state *state)
+{
+	return hook_late(skb, state, FLOW_AT_HOOK);
+}
+
+/* NAT gives a source its new name here: that of SNAT, or in an answer the one DNAT hid. */
 static unsigned int hook_behind_snat(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	enum ip_conntrack_info info;
 	const struct nf_conn *ct = nf_ct_get(skb, &info);
-	struct look l;
 
-	if (!ct || !(ct->status & IPS_SRC_NAT) || this_cpu_read(redirector_sending) ||
-	    ipsp_divert_is_ours(skb_dst(skb)))
+	if (!ct || !(ct->status & IPS_NAT_MASK))
 		return NF_ACCEPT;
-	if (redirector_look(state->net, skb, state_family(state), IPSP_DIR_OUT, state->out,
-			    &l) != TO_PORT)
-		return NF_ACCEPT;
-	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
-		return NF_ACCEPT;
-	return redirector_drop(l.rule->c, IPSP_DROP_DIVERTED_LOST);
+	return hook_late(skb, state, FLOW_BEHIND_SNAT);
 }
 
 #define HOOK(family, where, function, prio) \
