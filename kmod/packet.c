@@ -9,6 +9,7 @@
 #include <linux/ipv6.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/netfilter/nf_conntrack.h>
 #include "redirector.h"
 
 static bool packet_has_ports(u8 protocol)
@@ -96,6 +97,29 @@ bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp
 	t->direction = direction;
 	t->mark = skb->mark;
 	return family == 4 ? packet_tuple4(skb, t, flags) : packet_tuple6(skb, t, flags);
+}
+
+/*
+ * Policies speak of what was on the wire; DNAT comes before any hook of ours. The kernel's
+ * own check restores the names in the same way (nf_nat_decode_session). Of sources there is
+ * nothing to restore: in the way in they are renamed behind us.
+ */
+void ipsp_packet_undo_dnat(const struct sk_buff *skb, struct ipsp_tuple *t)
+{
+	const struct nf_conntrack_tuple *wire;
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+	bool answer;
+
+	if (!ct)
+		return;
+	answer = CTINFO2DIR(info) == IP_CT_DIR_REPLY;
+	if (!(ct->status & (answer ? IPS_SRC_NAT : IPS_DST_NAT)))
+		return;
+	wire = &ct->tuplehash[CTINFO2DIR(info)].tuple;
+	memcpy(t->destination, &wire->dst.u3, t->family == 4 ? 4 : 16);
+	if (packet_has_ports(t->protocol) && t->has_ports && t->protocol == wire->dst.protonum)
+		t->destination_port = ntohs(wire->dst.u.all);
 }
 
 /* Router and neighbour discovery: without it there is no link to protect. */

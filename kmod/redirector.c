@@ -63,6 +63,8 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		return ipsp_rule_closed(net) ? DROP : PASS;
 	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
 		return PASS;
+	if (direction != IPSP_DIR_OUT)
+		ipsp_packet_undo_dnat(skb, &l->tuple);
 	if (ipsp_packet_is_discovery(&l->tuple))
 		return PASS;
 	l->rule = ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb));
@@ -381,13 +383,15 @@ static bool redirector_is_ours_to_open(struct net *net, const struct sk_buff *sk
 				       const struct look *l)
 {
 	const struct ipsp_tuple *t = &l->tuple;
+	const void *destination;	/* as the handler sees it: behind DNAT */
 	__be32 spi;
 
 	if (t->direction != IPSP_DIR_IN || t->protocol != IPPROTO_ESP)
 		return false;
 	if (!ipsp_packet_spi(skb, t, &spi))
 		return l->flags & IPSP_PKT_FRAGMENT;
-	return ipsp_handle_find_in(net, t->family, t->destination, t->protocol, spi);
+	destination = t->family == 4 ? (void *)&ip_hdr(skb)->daddr : &ipv6_hdr(skb)->daddr;
+	return ipsp_handle_find_in(net, t->family, destination, t->protocol, spi);
 }
 
 static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,

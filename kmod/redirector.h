@@ -22,6 +22,8 @@ void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
 		       u16 *flags);
 
+/* An inbound packet's tuple gets the destination back that it came with. */
+void ipsp_packet_undo_dnat(const struct sk_buff *skb, struct ipsp_tuple *t);
 bool ipsp_packet_is_discovery(const struct ipsp_tuple *t);
 /* An outbound ESP packet's SPI; false: none. */
 bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi);
