@@ -10,6 +10,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/slab.h>
+#include <linux/virtio_net.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
@@ -304,14 +305,56 @@ static u32 in_check(struct stack *s, struct ticket *t, struct sk_buff *skb)
 	return 0;
 }
 
+/* No packet is longer than those it came out of. */
+static u32 in_bound(const struct ticket *t)
+{
+	const struct ticket *merged;
+	u32 len = t->skb->len;
+
+	list_for_each_entry(merged, &t->run, list)
+		len += merged->skb->len;
+	return len;
+}
+
+/* What is merged is a TCP super-packet, and nothing else is. */
+static bool in_offload_is_served(const struct ticket *t, const struct ipsp_offload *o)
+{
+	if (list_empty(&t->run))
+		return !o->gso_type && !o->gso_size && !(o->flags & ~IPSP_OFFLOAD_DATA_VALID);
+	return (o->gso_type == IPSP_GSO_TCPV4 || o->gso_type == IPSP_GSO_TCPV6) &&
+	       o->gso_size && o->flags == IPSP_OFFLOAD_NEEDS_CSUM;
+}
+
+/* The kernel's own reader of such a header, as for packets of a virtual machine. */
+static u32 in_offload(struct sk_buff *skb, const struct ipsp_offload *o)
+{
+	const struct virtio_net_hdr hdr = {
+		.flags = o->flags,
+		.gso_type = o->gso_type,
+		.hdr_len = o->header_len,
+		.gso_size = o->gso_size,
+		.csum_start = o->csum_start,
+		.csum_offset = o->csum_offset,
+	};
+
+	if (!o->gso_type) {
+		skb->ip_summed = o->flags ? CHECKSUM_UNNECESSARY : CHECKSUM_NONE;
+		return 0;
+	}
+	if ((o->gso_type == IPSP_GSO_TCPV4) != (skb->protocol == htons(ETH_P_IP)) ||
+	    virtio_net_hdr_to_skb(skb, &hdr, virtio_legacy_is_little_endian()))
+		return IPSP_BROKEN_LENGTH;
+	return 0;
+}
+
 static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct reply *r)
 {
-	const struct ipsp_answer *a = &r->answer;
+	const struct ipsp_offload *offload = &r->answer.offload;
+	u32 err;
 
-	if (a->segments != 1 || !r->rec.data_len || r->rec.data_len >= t->skb->len)
+	if (!r->answer.segments || !r->rec.data_len || r->rec.data_len >= in_bound(t))
 		return IPSP_BROKEN_LENGTH;
-	if (a->offload.gso_type || a->offload.gso_size ||
-	    (a->offload.flags & ~IPSP_OFFLOAD_DATA_VALID))
+	if (!in_offload_is_served(t, offload))
 		return IPSP_BROKEN_NOT_SERVED;
 	t->answer = answer_skb(s, r->data_at, r->rec.data_len);
 	if (!t->answer) {
@@ -319,7 +362,8 @@ static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct
 		t->reason = IPSP_DROP_NO_MEMORY;
 		return 0;
 	}
-	return in_check(s, t, t->answer);
+	err = in_check(s, t, t->answer);
+	return err ?: in_offload(t->answer, offload);
 }
 
 /* ---- the other verdicts ------------------------------------------------------------------------ */
@@ -417,6 +461,14 @@ static u32 answer_ticket(struct stack *s, struct ticket *t, const struct reply *
 	return fn(s, t, r);
 }
 
+/* Tickets that an answer ends. */
+static u32 answer_count(const struct ipsp_record *rec, const struct ipsp_answer *a)
+{
+	if (!(rec->ticket & 1) || a->verdict != IPSP_VERDICT_TRANSFORMED)
+		return 1;
+	return min(a->segments, IPSP_MERGE_MAX + 1);
+}
+
 static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
 {
 	struct reply r = { .rec = *rec, .data_at = at + rec->data_offset };
@@ -426,9 +478,10 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
 	if (rec->control_len != sizeof(r.answer))
 		return IPSP_BROKEN_RECORD;
 	answer_copy(s, at + sizeof(*rec), &r.answer, sizeof(r.answer));
-	if (memchr_inv(r.answer.reserved, 0, sizeof(r.answer.reserved)))
+	if (memchr_inv(r.answer.reserved, 0, sizeof(r.answer.reserved)) ||
+	    answer_count(rec, &r.answer) > IPSP_MERGE_MAX)
 		return IPSP_BROKEN_RECORD;
-	t = ipsp_deal_claim(s->c, rec->ticket, s);
+	t = ipsp_deal_claim(s->c, rec->ticket, answer_count(rec, &r.answer), s);
 	if (!t)
 		return IPSP_BROKEN_TICKET;
 	trace_ipsp_answer(s->c->config.name, t->number, r.answer.verdict);

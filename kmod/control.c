@@ -21,7 +21,7 @@ static int control_features(struct net *net, void *arg)
 	struct ipsp_features *f = arg;
 
 	memset(f, 0, sizeof(*f));
-	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN;
+	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE;
 	f->stacks_max = 1;
 	f->rules_max = IPSP_RULES_MAX;
 	f->window_max = IPSP_WINDOW_MAX;

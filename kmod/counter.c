@@ -27,6 +27,7 @@ struct counter {
 	spinlock_t lock;		/* protects all below; bottom halves off */
 	u64 next;			/* outbound */
 	u64 ceiling;			/* outbound: last number that may be used */
+	u64 seen;			/* inbound: highest that was checked */
 	struct window window;		/* inbound; its size changes under counter_mutex too */
 };
 
@@ -299,12 +300,14 @@ u64 ipsp_counter_infer(struct counter *n, u32 wire)
 	return number;
 }
 
-bool ipsp_counter_check(struct counter *n, u64 number)
+bool ipsp_counter_check(struct counter *n, u64 number, bool *fresh)
 {
 	bool ok;
 
 	spin_lock_bh(&n->lock);
 	ok = window_check(&n->window, number);
+	*fresh = number > n->seen;
+	n->seen = max(n->seen, number);
 	spin_unlock_bh(&n->lock);
 	return ok;
 }

@@ -23,6 +23,7 @@
 #include "protect.h"
 #include "redirector.h"
 #include "stream.h"
+#include "trace.h"
 
 /* Of one direction: what may wait, beyond what the socket accounting allows. */
 #define FIFO_BYTES (8u << 20)
@@ -39,12 +40,17 @@ static struct ticket *ticket_new(enum ticket_kind kind, struct sk_buff *skb)
 		return NULL;
 	t->kind = kind;
 	t->skb = skb;
+	INIT_LIST_HEAD(&t->run);
 	ipsp_stats_made();
 	return t;
 }
 
 void ipsp_deal_ticket_free(struct ticket *t)
 {
+	struct ticket *merged, *next;
+
+	list_for_each_entry_safe(merged, next, &t->run, list)
+		ipsp_deal_ticket_free(merged);		/* they have no run */
 	kfree_skb_list(t->answer);
 	if (t->skb)
 		consume_skb(t->skb);
@@ -163,6 +169,7 @@ static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t
 	if (!t->dealt_at)
 		t->generation = c->generation;
 	rec->type = ticket_type[t->kind];
+	rec->flags = t->nomerge ? IPSP_RECF_NOMERGE : 0;
 	rec->ticket = t->number;
 	rec->generation = t->generation;
 	packet_fill((struct ipsp_packet *)(rec + 1), c, t);
@@ -177,6 +184,7 @@ static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t, 
 	if (t->dealt_at)
 		ipsp_count(c, DEALT_AGAIN);
 	ipsp_count(c, DEALT);
+	trace_ipsp_deal(c->config.name, t->number, s->index);
 	t->stack = s->index;
 	t->dealt_at = now;
 	t->state = TICKET_DEALT;
@@ -236,6 +244,7 @@ static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
 static void fifo_append(struct compartment *c, struct fifo *f, struct ticket *t)
 {
 	t->number = f->next++ << 1 | (f == &c->fifo[IPSP_DIR_IN]);
+	trace_ipsp_capture(c->config.name, t->number, t->kind);
 	*fifo_slot(f, t->number) = t;
 	if (list_empty(&f->pending))
 		f->head_since = ktime_get_ns();
@@ -416,7 +425,7 @@ void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *
 /* ---- capture: inbound -------------------------------------------------------------------- */
 
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-			 u64 number, int ifindex)
+			 u64 number, bool nomerge, int ifindex)
 {
 	struct ticket *t = ticket_new(TICKET_UNPROTECT, skb);
 
@@ -431,6 +440,7 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	}
 	t->handle = h;
 	t->first = number;
+	t->nomerge = nomerge;
 	t->count = 1;
 	t->ifindex = ifindex;
 	skb_dst_drop(skb);
@@ -550,17 +560,48 @@ int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, const struct stack *s)
+static struct ticket *claim_find(struct compartment *c, u64 number, const struct stack *s)
+{
+	struct ticket *t = *fifo_slot(&c->fifo[number & 1], number);
+
+	return t && t->number == number && t->state == TICKET_DEALT &&
+	       t->stack == s->index ? t : NULL;
+}
+
+static bool claim_merges(const struct ticket *t, const struct ticket *carrier)
+{
+	return t && t->kind == TICKET_UNPROTECT && !t->nomerge && t->handle == carrier->handle;
+}
+
+/* Numbers of a direction go by 2. What was dealt and is not answered is in the FIFO. */
+static bool claim_run(struct compartment *c, struct ticket *carrier, u32 count,
+		      const struct stack *s)
+{
+	struct ticket *t;
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (!claim_merges(claim_find(c, carrier->number - 2 * i, s), carrier))
+			return false;
+	for (i = 1; i < count; i++) {
+		t = claim_find(c, carrier->number - 2 * i, s);
+		t->state = TICKET_ANSWERING;
+		list_move(&t->list, &carrier->run);
+	}
+	return true;
+}
+
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count,
+			       const struct stack *s)
 {
 	struct ticket *t;
 
 	spin_lock_bh(&c->lock);
-	t = *fifo_slot(&c->fifo[number & 1], number);
-	if (t && t->number == number && t->state == TICKET_DEALT && t->stack == s->index &&
-	    s->state == STACK_READY)
-		t->state = TICKET_ANSWERING;
-	else
+	t = s->state == STACK_READY ? claim_find(c, number, s) : NULL;
+	if (t && count > 1 && !claim_run(c, t, count, s))
 		t = NULL;
+	if (t)
+		t->state = TICKET_ANSWERING;
 	spin_unlock_bh(&c->lock);
 	return t;
 }
@@ -572,7 +613,12 @@ void ipsp_deal_answered(struct compartment *c, struct ticket *t)
 
 void ipsp_deal_unclaim(struct compartment *c, struct ticket *t)
 {
+	struct ticket *merged;
+
 	spin_lock_bh(&c->lock);
+	list_for_each_entry(merged, &t->run, list)
+		merged->state = TICKET_DEALT;
+	list_splice_tail_init(&t->run, &t->list);	/* where they were: just before it */
 	kfree_skb_list(t->answer);
 	t->answer = NULL;
 	t->verdict = 0;
@@ -580,10 +626,17 @@ void ipsp_deal_unclaim(struct compartment *c, struct ticket *t)
 	spin_unlock_bh(&c->lock);
 }
 
+static void fifo_forget(struct fifo *f, const struct ticket *t)
+{
+	*fifo_slot(f, t->number) = NULL;
+	f->length--;
+	f->bytes -= t->skb->truesize;
+}
+
 /* The finished head run; true when there is one. Emptied slots forget their tickets. */
 bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 {
-	struct ticket *t, *next;
+	struct ticket *t, *next, *merged;
 
 	list_for_each_entry_safe(t, next, &f->pending, list) {
 		/* matches the store in ipsp_deal_answered: the answer is complete */
@@ -591,9 +644,9 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 			break;
 		if (f->undealt == &t->list)
 			f->undealt = t->list.next;
-		*fifo_slot(f, t->number) = NULL;
-		f->length--;
-		f->bytes -= t->skb->truesize;
+		fifo_forget(f, t);
+		list_for_each_entry(merged, &t->run, list)
+			fifo_forget(f, merged);
 		list_move_tail(&t->list, run);
 	}
 	if (list_empty(run))

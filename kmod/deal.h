@@ -20,6 +20,7 @@ enum ticket_kind { TICKET_CLASSIFY, TICKET_PROTECT, TICKET_UNPROTECT };
  * UNDEALT    yes      nobody            capture, or the death of its stack
  * DEALT      yes      one stack         deal_run
  * ANSWERING  yes      answer.c, alone   ipsp_deal_claim
+ *   in a run          with its carrier  "
  * ANSWERED   yes      nobody            answer.c, or the watchdog (drop)
  * (freed)    no                         release.c, when it is the head
  */
@@ -32,6 +33,7 @@ struct ticket {
 	enum ticket_state state;
 	u8 deaths;			/* stacks that died on it; 2 = poison */
 	u8 stack;			/* index, when DEALT */
+	bool nomerge;			/* unprotect: not in a run with others */
 	u16 flags;			/* IPSP_PKT_* */
 	u32 generation;			/* of the policy, when first dealt */
 	u32 at;				/* index in the down ring, when DEALT */
@@ -49,6 +51,7 @@ struct ticket {
 	u32 answer_mtu;
 	struct handle *answer_handle;	/* referenced; CLASSIFY */
 	struct sk_buff *answer;		/* list by ->next, built and checked */
+	struct list_head run;		/* unprotect: earlier tickets, whose packets it holds */
 };
 
 #define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most */
@@ -80,7 +83,7 @@ u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk
 void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 		       u16 flags);
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-			 u64 number, int ifindex);
+			 u64 number, bool nomerge, int ifindex);
 
 /*
  * IPSP_IOC_CONTROL: a control record (already copied from user, sane lengths, in
@@ -96,8 +99,12 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
 
 /* Under c->lock: hands undealt tickets to the stack while there is room. */
 void ipsp_deal_run(struct compartment *c);
-/* The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. */
-struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, const struct stack *s);
+/*
+ * The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. With
+ * it, in its run, the `count` - 1 before it, if all of them may be merged.
+ */
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count,
+			       const struct stack *s);
 /* ANSWERING -> ANSWERED, or back to DEALT when the answer was refused. */
 void ipsp_deal_answered(struct compartment *c, struct ticket *t);
 void ipsp_deal_unclaim(struct compartment *c, struct ticket *t);

@@ -85,10 +85,11 @@ void ipsp_counter_fill(struct counter *n, struct ipsp_handle *out);
 bool ipsp_counter_take(struct counter *n, u32 count, u64 *first);
 /*
  * Inbound. infer: the 64-bit number of a wire number (RFC 4303 appendix A). check: false
- * for what is left of the window or seen. accept: checks and sets, at release.
+ * for what is left of the window or seen; *fresh: above all that were checked before, so
+ * that no other packet of this number is pending. accept: checks and sets, at release.
  */
 u64 ipsp_counter_infer(struct counter *n, u32 wire);
-bool ipsp_counter_check(struct counter *n, u64 number);
+bool ipsp_counter_check(struct counter *n, u64 number, bool *fresh);
 bool ipsp_counter_accept(struct counter *n, u64 number);
 
 #endif

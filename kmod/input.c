@@ -34,6 +34,7 @@ static int input_esp(struct sk_buff *skb, u8 family)
 	const void *destination;
 	struct ip_esp_hdr *esp;
 	struct handle *h;
+	bool fresh;
 	u64 number;
 
 	if (!pskb_may_pull(skb, sizeof(*esp)))
@@ -44,13 +45,13 @@ static int input_esp(struct sk_buff *skb, u8 family)
 	if (!h)
 		return -EINVAL;
 	number = ipsp_counter_infer(h->counter, ntohl(esp->seq_no));
-	if (!ipsp_counter_check(h->counter, number)) {
+	if (!ipsp_counter_check(h->counter, number, &fresh)) {
 		input_drop(h, skb, IPSP_DROP_REPLAY);
 		return 0;
 	}
 	skb_push(skb, skb->data - skb_network_header(skb));
 	skb->protocol = family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
-	ipsp_deal_unprotect(h->c, h, skb, number, skb->dev->ifindex);
+	ipsp_deal_unprotect(h->c, h, skb, number, !fresh, skb->dev->ifindex);
 	return 0;
 }
 

@@ -58,16 +58,47 @@ static void release_protect(struct compartment *c, struct ticket *t)
 	}
 }
 
-/* The replay bit is set here, in ticket order: a number pending twice passes once. */
+/*
+ * The replay bit is set here, in ticket order: a number pending twice passes once. What is
+ * merged holds fresh numbers only; if one is refused yet (a new window), all of them are.
+ */
+static bool release_accept(struct ticket *t)
+{
+	struct counter *n = t->handle->counter;
+	struct ticket *merged;
+	bool ok = true;
+
+	list_for_each_entry(merged, &t->run, list)
+		ok &= ipsp_counter_accept(n, merged->first);
+	return ok & ipsp_counter_accept(n, t->first);
+}
+
+/* What the carrier's end is to the tickets of its run. */
+static void release_run(struct compartment *c, struct ticket *t)
+{
+	struct ticket *merged;
+
+	list_for_each_entry(merged, &t->run, list) {
+		if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
+			ipsp_count(c, MERGED);
+			ipsp_handle_used(t->handle, 1, merged->skb->len);
+		} else {
+			merged->reason = t->reason;
+			release_drop(c, merged);
+		}
+	}
+}
+
 static void release_unprotect(struct compartment *c, struct ticket *t)
 {
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED || t->reason == IPSP_DROP_DUMMY) {
-		if (!ipsp_counter_accept(t->handle->counter, t->first)) {
+		if (!release_accept(t)) {
 			t->verdict = IPSP_VERDICT_DROP;
 			t->reason = IPSP_DROP_REPLAY;
 			atomic64_inc(&t->handle->replayed);
 		}
 	}
+	release_run(c, t);
 	if (t->verdict != IPSP_VERDICT_TRANSFORMED) {
 		release_drop(c, t);
 		return;

@@ -97,8 +97,11 @@
  *     CLASSIFY     classify only: `handles` handle ids, outermost last
  *     TRANSFORMED  protect: `segments` IP packets, each `segment_len` bytes but the
  *                  last, back to back; segment i bears number first + i of its stamp.
- *                  unprotect: one IP packet; `offload` as in virtio_net_hdr
- *     MERGED       unprotect: the packet is inside a later answer (not served yet)
+ *                  unprotect: one IP packet; it holds what `segments` tickets
+ *                  carried, this one and those just before it, of one handle, none
+ *                  NOMERGE, at most IPSP_MERGE_MAX: they end with it, `merged`. More
+ *                  than one: TCP, `offload` as in virtio_net_hdr with its gso_size
+ *     MERGED       not served: a ticket is merged by the answer that holds it
  *     BYPASS       classify only; refused under `protect` and by the protect list
  *     DROP         `reason` IPSP_DROP_*
  *     HOLD         classify only, `acquire` (not served yet)
@@ -144,6 +147,7 @@
 #define IPSP_RING_MAX		(64u << 20)
 #define IPSP_RING_DEFAULT	(2u << 20)
 #define IPSP_RECORD_MAX		(128u << 10)	/* a record of a packet never exceeds it */
+#define IPSP_MERGE_MAX		64	/* tickets in one answer */
 #define IPSP_RULES_MAX		1024
 #define IPSP_COMPARTMENTS_MAX	64
 #define IPSP_STACKS_MAX		16

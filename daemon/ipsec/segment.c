@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "segment.h"
 #include "checksum.h"
+#include "tcp.h"
 
-#define TCP_HEADER	20
-#define TCP_SEQ		4
-#define TCP_OFFSET	12
-#define TCP_FLAGS	13
-#define TCP_CHECKSUM	16
-#define TCP_FIN		0x01
-#define TCP_PSH		0x08
-#define TCP_CWR		0x80
 #define UDP_HEADER	8
 #define UDP_LENGTH	4
 #define UDP_CHECKSUM	6
@@ -23,7 +16,7 @@ static uint32_t segment_tcp_len(const struct segment_plan *plan)
 
 	if (!tcp)
 		return 0;
-	len = (tcp[TCP_OFFSET] >> 4) * 4u;
+	len = tcp_header_len(tcp);
 	return len >= TCP_HEADER && ip_at(plan->packet, plan->ip.header_len, len) ? len : 0;
 }
 

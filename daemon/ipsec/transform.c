@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "transform.h"
 #include "esp.h"
+#include "merge.h"
 #include "sad.h"
 #include "spd.h"
 
@@ -10,6 +11,12 @@ struct transform {
 	struct sad sad;
 	struct spd spd;
 	struct ipsp_config config;
+	struct merge merge;
+	struct run {			/* the answer that merge's packet is in */
+		struct ipsp_record *up;
+		uint32_t handle;
+		uint32_t sealed;	/* length of the first ESP packet: no other is longer */
+	} run;
 };
 
 /* One down record and the up record that answers it. */
@@ -20,6 +27,10 @@ struct turn {
 	struct ipsp_record *up;
 	struct ipsp_answer *answer;
 	uint8_t *out;			/* the up record's data part */
+	/* unprotect: deciphered already, to see whether it continues a run */
+	int opened;
+	uint16_t reason;
+	uint32_t len;
 };
 
 /* ---- life ---------------------------------------------------------------------------- */
@@ -74,13 +85,25 @@ static void answer_packets(struct turn *turn, uint32_t segments, uint32_t segmen
 	turn->up->data_len = bytes;
 }
 
+static void answer_begin(struct turn *turn)
+{
+	memset(turn->up, 0, TRANSFORM_HEAD);
+	turn->up->type = IPSP_REC_ANSWER;
+	turn->up->control_len = sizeof(struct ipsp_answer);
+	turn->up->data_offset = TRANSFORM_HEAD;
+	turn->up->generation = turn->down->generation;
+	turn->up->ticket = turn->down->ticket;
+}
+
+static uint32_t record_len(uint32_t data)
+{
+	return (uint32_t)(TRANSFORM_HEAD + data + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+}
+
 static size_t answer_finish(struct turn *turn)
 {
-	size_t len = TRANSFORM_HEAD + turn->up->data_len;
-
-	len = (len + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
-	turn->up->len = (uint32_t)len;
-	return len;
+	turn->up->len = record_len(turn->up->data_len);
+	return turn->up->len;
 }
 
 /* ---- classify ---------------------------------------------------------------------------- */
@@ -193,19 +216,81 @@ static void transform_protect(struct transform *t, struct turn *turn)
 
 /* ---- unprotect ------------------------------------------------------------------------------ */
 
-static void transform_unprotect(struct transform *t, struct turn *turn)
+static uint16_t unprotect_open(struct transform *t, const struct turn *turn, uint8_t *out,
+			       uint32_t *len)
 {
 	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
 	const struct sad_sa *sa = sad_find(&t->sad, stamp->handle);
-	uint32_t len = 0;
-	uint16_t reason;
 
-	reason = sa && sa->sa.direction == IPSP_DIR_IN ?
-		 esp_open(sa, stamp->first, turn->data, turn->out, &len) : IPSP_DROP_NO_SA;
-	if (reason)
-		answer_drop(turn, reason);
-	else
-		answer_packets(turn, 1, len, len);
+	if (!sa || sa->sa.direction != IPSP_DIR_IN)
+		return IPSP_DROP_NO_SA;
+	return esp_open(sa, stamp->first, turn->data, out, len);
+}
+
+/* The ticket right behind the run's last one, of its handle, to be written right behind it. */
+static int run_is_continued(const struct transform *t, const struct turn *turn)
+{
+	const struct ipsp_record *up = t->run.up;
+
+	return turn->down->type == IPSP_REC_UNPROTECT &&
+	       merge_has_room(&t->merge, turn->data.len) &&
+	       (const uint8_t *)turn->up == (const uint8_t *)up + up->len &&
+	       turn->down->ticket == up->ticket + 2 &&
+	       !(turn->down->flags & IPSP_RECF_NOMERGE) && turn->data.len <= t->run.sealed &&
+	       turn->packet->stamp[0].handle == t->run.handle;
+}
+
+static void run_open(struct transform *t, const struct turn *turn)
+{
+	merge_open(&t->merge, turn->out, turn->len);
+	if (turn->down->flags & IPSP_RECF_NOMERGE)
+		t->merge.ended = 1;
+	t->run = (struct run){ turn->up, turn->packet->stamp[0].handle, turn->data.len };
+}
+
+static void run_grow(struct transform *t, const struct turn *turn)
+{
+	struct ipsp_record *up = t->run.up;
+	struct ipsp_answer *answer = (struct ipsp_answer *)(up + 1);
+
+	up->ticket = turn->down->ticket;
+	up->data_len = t->merge.len;
+	up->len = record_len(t->merge.len);
+	answer->segments = t->merge.count;
+	answer->segment_len = t->merge.len;
+}
+
+void transform_flush(struct transform *t)
+{
+	if (t->merge.packet)
+		merge_close(&t->merge, &((struct ipsp_answer *)(t->run.up + 1))->offload);
+}
+
+/* Part of the run now, or deciphered in its place for an answer of its own. */
+static int run_continue(struct transform *t, struct turn *turn)
+{
+	uint8_t *place = merge_place(&t->merge);
+
+	turn->opened = 1;
+	turn->reason = unprotect_open(t, turn, place, &turn->len);
+	if (!turn->reason && merge_add(&t->merge, turn->len)) {
+		run_grow(t, turn);
+		return 1;
+	}
+	merge_refuse(&t->merge, turn->out, turn->len);
+	return 0;
+}
+
+static void transform_unprotect(struct transform *t, struct turn *turn)
+{
+	if (!turn->opened)
+		turn->reason = unprotect_open(t, turn, turn->out, &turn->len);
+	if (turn->reason) {
+		answer_drop(turn, turn->reason);
+		return;
+	}
+	answer_packets(turn, 1, turn->len, turn->len);
+	run_open(t, turn);
 }
 
 /* ---- control -------------------------------------------------------------------------------- */
@@ -313,12 +398,10 @@ static size_t transform_ticket(struct transform *t, const struct transform_type 
 		.out = (uint8_t *)up + TRANSFORM_HEAD,
 	};
 
-	memset(up, 0, TRANSFORM_HEAD);
-	turn.up->type = IPSP_REC_ANSWER;
-	turn.up->control_len = sizeof(struct ipsp_answer);
-	turn.up->data_offset = TRANSFORM_HEAD;
-	turn.up->generation = down->generation;
-	turn.up->ticket = down->ticket;
+	if (run_is_continued(t, &turn) && run_continue(t, &turn))
+		return (size_t)((uint8_t *)t->run.up + t->run.up->len - (uint8_t *)up);
+	transform_flush(t);
+	answer_begin(&turn);
 	type->ticket(t, &turn);
 	return answer_finish(&turn);
 }

@@ -53,12 +53,16 @@ size_t transform_room(const struct ipsp_record *down);
 /*
  * Handles one whole down record, whose `len` bytes are there. Writes at most one whole
  * up record to `up` (64-byte aligned) and returns its length, a multiple of 64:
- *   a ticket gives one ANSWER, always;
+ *   a ticket gives one ANSWER, or is merged into the one right before `up`, which
+ *   then grows; the length is what it takes from `up` on, and may be 0;
  *   a control record gives nothing (0), or a NOTE with a reason when it was refused;
  *   TRANSFORM_NO_ROOM: nothing was read, changed or written.
  */
 size_t transform_answer(struct transform *transform, const struct ipsp_record *down,
 			void *up, size_t room);
+
+/* Before what was written is handed in: finishes the answer that might still have grown. */
+void transform_flush(struct transform *transform);
 
 /* Wipes every key. The arena may be used anew after it. */
 void transform_wipe(struct transform *transform);

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "loop.h"
 
+static void loop_submit(struct port *port, struct transform *transform)
+{
+	transform_flush(transform);
+	ipsp_ring_submit(&port->up);
+}
+
 /* Room for what a record may become; hands in what is done while there is none. */
-static void *loop_reserve(struct port *port, uint32_t room)
+static void *loop_reserve(struct port *port, struct transform *transform, uint32_t room)
 {
 	void *up;
 
 	while (!(up = ipsp_ring_reserve(&port->up, room))) {
-		ipsp_ring_submit(&port->up);
+		loop_submit(port, transform);
 		if (port->kick(port, 0))
 			return NULL;
 	}
@@ -22,7 +28,7 @@ static int loop_record(struct port *port, struct transform *transform)
 {
 	const struct ipsp_record *down = ipsp_ring_record(&port->down);
 	uint32_t len = down->len, room = (uint32_t)transform_room(down);
-	void *up = loop_reserve(port, room);
+	void *up = loop_reserve(port, transform, room);
 
 	if (!up)
 		return -1;
@@ -42,7 +48,7 @@ static int loop_batch(struct port *port, struct transform *transform)
 		if (len < 0)
 			return -1;
 	}
-	ipsp_ring_submit(&port->up);
+	loop_submit(port, transform);
 	return 0;
 }
 
