@@ -50,7 +50,7 @@ static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
 	int err;
 
 	if (linear == len) {
-		skb = alloc_skb(HEADROOM + len, GFP_ATOMIC);
+		skb = __netdev_alloc_skb(NULL, HEADROOM + len, GFP_ATOMIC);
 		if (!skb)
 			return NULL;
 		skb_reserve(skb, HEADROOM);
