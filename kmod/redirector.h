@@ -43,6 +43,11 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 int ipsp_input_init(void);
 void ipsp_input_exit(void);
 
+/* offload.c: all packets of a list that may go as one become one; the rest of the list. */
+void ipsp_offload_init(void);
+void ipsp_offload_exit(void);
+struct sk_buff *ipsp_offload_gather(struct sk_buff *head, u32 mtu);
+
 /* reinject.c: what release does with an answered ticket; softirqs off, RCU read side.
  * out and in: 0, or the reason (IPSP_DROP_*) why nothing left; the answer stays then. */
 int ipsp_reinject_init(void);

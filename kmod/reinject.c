@@ -120,17 +120,18 @@ static void out_send(struct net *net, struct sk_buff *skb)
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, t->handle, t->skb);
+	u32 packets = 0, bytes = 0, mtu;
 	struct sk_buff *skb, *next;
-	u32 packets = 0, bytes = 0;
 
 	if (!path)
 		return IPSP_DROP_GONE;
+	mtu = dst_mtu(path);
 	ipsp_redirector_sending(true);
-	skb_list_walk_safe(t->answer, skb, next) {
-		skb_mark_not_on_list(skb);
+	for (skb = t->answer; skb; skb = next) {
+		next = ipsp_offload_gather(skb, mtu);
 		out_inherit(skb, t->skb);
 		skb_dst_set(skb, dst_clone(path));
-		packets++;
+		packets += skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
 		bytes += skb->len;
 		out_send(c->net, skb);
 	}
@@ -244,11 +245,14 @@ int ipsp_reinject_init(void)
 	err = gro_cells_init(&reinject_cells, reinject_device);
 	if (err)
 		ipsp_free_dummy_device(reinject_device);
+	else
+		ipsp_offload_init();
 	return err;
 }
 
 void ipsp_reinject_exit(void)
 {
+	ipsp_offload_exit();
 	gro_cells_destroy(&reinject_cells);
 	ipsp_free_dummy_device(reinject_device);
 }
