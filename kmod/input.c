@@ -6,8 +6,11 @@
  * headers done. An SPI that no compartment owns is somebody else's: -EINVAL, and the next
  * handler is asked. What lies outside the replay window costs nobody a cycle more.
  */
+#include <linux/inetdevice.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <net/addrconf.h>
 #include <net/esp.h>
 #include <net/icmp.h>
 #include <net/ip6_route.h>
@@ -54,6 +57,50 @@ static int input_esp(struct sk_buff *skb, u8 family)
 	ipsp_deal_unprotect(h->c, h, skb, number, !fresh, skb->dev->ifindex);
 	return 0;
 }
+
+/* ---- early: before it is routed ------------------------------------------------------- */
+
+/* Nobody but us sees packets on their way in: no firewall there would miss them. */
+static bool input_is_unwatched(const struct nf_hook_state *state)
+{
+	const struct netns_nf *nf = &state->net->nf;
+	const struct nf_hook_entries *e;
+
+	e = state->pf == NFPROTO_IPV4 ? rcu_dereference(nf->hooks_ipv4[NF_INET_LOCAL_IN]) :
+					rcu_dereference(nf->hooks_ipv6[NF_INET_LOCAL_IN]);
+	return e && e->num_hook_entries == 1;
+}
+
+/* Bytes of a plain IP header in front of whole ESP for an address of this host; or 0. */
+static u32 input_early_header(struct net *net, const struct sk_buff *skb)
+{
+	const struct ipv6hdr *ip6 = ipv6_hdr(skb);
+	const struct iphdr *ip = ip_hdr(skb);
+
+	if (skb->protocol == htons(ETH_P_IP))
+		return ip->protocol == IPPROTO_ESP && ip->ihl == 5 && !ip_is_fragment(ip) &&
+		       __ip_dev_find(net, ip->daddr, false) ? sizeof(*ip) : 0;
+	return ip6->nexthdr == IPPROTO_ESP && ipv6_chk_addr(net, &ip6->daddr, NULL, 0) ?
+	       sizeof(*ip6) : 0;
+}
+
+u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (skb->pkt_type != PACKET_HOST || netif_is_l3_slave(state->in))
+		return 0;
+	return input_is_unwatched(state) ? input_early_header(state->net, skb) : 0;
+}
+
+bool ipsp_input_take(struct sk_buff *skb, u32 header)
+{
+	__skb_pull(skb, header);
+	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6))
+		return true;
+	__skb_push(skb, header);
+	return false;
+}
+
+/* ---- the protocol handlers --------------------------------------------------------------- */
 
 static int input_esp4(struct sk_buff *skb)
 {

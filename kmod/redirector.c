@@ -435,6 +435,25 @@ static unsigned int hook_forward(void *priv, struct sk_buff *skb,
 	return verdict == NF_ACCEPT ? redirector_out(skb, state, FLOW_AT_HOOK) : verdict;
 }
 
+/*
+ * ESP of ours spares the way through routing to its handler, where nobody else would look
+ * at it there. Its source is checked by its ICV, as with the kernel's own ESP in GRO.
+ */
+static unsigned int hook_pre_routing(void *priv, struct sk_buff *skb,
+				     const struct nf_hook_state *state)
+{
+	u32 header = ipsp_input_early(skb, state);
+	enum outcome o;
+	struct look l;
+
+	if (likely(!header))
+		return NF_ACCEPT;
+	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
+	if (o != PASS && o != TO_PORT)
+		return redirector_refuse(state->net, o);
+	return ipsp_input_take(skb, header) ? NF_STOLEN : NF_ACCEPT;
+}
+
 static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
@@ -480,11 +499,13 @@ static unsigned int hook_behind_snat(void *priv, struct sk_buff *skb,
 	{ .pf = family, .hooknum = NF_INET_##where, .hook = function, .priority = prio }
 
 static const struct nf_hook_ops redirector_hooks[] = {
+	HOOK(NFPROTO_IPV4, PRE_ROUTING, hook_pre_routing, NF_IP_PRI_LAST),
 	HOOK(NFPROTO_IPV4, LOCAL_OUT, hook_local_out, NF_IP_PRI_LAST),
 	HOOK(NFPROTO_IPV4, FORWARD, hook_forward, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, LOCAL_IN, hook_local_in, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_post_routing, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_behind_snat, NF_IP_PRI_NAT_SRC + 1),
+	HOOK(NFPROTO_IPV6, PRE_ROUTING, hook_pre_routing, NF_IP6_PRI_LAST),
 	HOOK(NFPROTO_IPV6, LOCAL_OUT, hook_local_out, NF_IP6_PRI_LAST),
 	HOOK(NFPROTO_IPV6, FORWARD, hook_forward, NF_IP6_PRI_FIRST),
 	HOOK(NFPROTO_IPV6, LOCAL_IN, hook_local_in, NF_IP6_PRI_FIRST),

@@ -42,6 +42,9 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 /* input.c: protocol handlers for ESP */
 int ipsp_input_init(void);
 void ipsp_input_exit(void);
+/* At PRE_ROUTING: bytes in front of ESP that may be taken there; 0: let it go its way. */
+u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *state);
+bool ipsp_input_take(struct sk_buff *skb, u32 header);	/* false: not ours, untouched */
 
 /* offload.c: all packets of a list that may go as one become one; the rest of the list. */
 void ipsp_offload_init(void);
