@@ -17,6 +17,7 @@
 #include "compat/compat.h"
 #include "compartment.h"
 #include "handle.h"
+#include "memo.h"
 #include "protect.h"
 #include "redirector.h"
 
@@ -174,6 +175,7 @@ static void flow_flush_matching(struct compartment *c, const struct handle *h, b
 				flow_unlink(f);
 		spin_unlock_bh(&c->flows.lock);
 	}
+	ipsp_memo_forget();
 }
 
 void ipsp_flow_flush(struct compartment *c)

@@ -78,14 +78,16 @@ static u32 input_early_header(struct net *net, const struct sk_buff *skb)
 	const struct iphdr *ip = ip_hdr(skb);
 
 	if (skb->protocol == htons(ETH_P_IP))
-		return ip->protocol == IPPROTO_ESP && ip->ihl == 5 && !ip_is_fragment(ip) &&
+		return ip->ihl == 5 && !ip_is_fragment(ip) &&
 		       __ip_dev_find(net, ip->daddr, false) ? sizeof(*ip) : 0;
-	return ip6->nexthdr == IPPROTO_ESP && ipv6_chk_addr(net, &ip6->daddr, NULL, 0) ?
-	       sizeof(*ip6) : 0;
+	return ipv6_chk_addr(net, &ip6->daddr, NULL, 0) ? sizeof(*ip6) : 0;
 }
 
 u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *state)
 {
+	if ((skb->protocol == htons(ETH_P_IP) ? ip_hdr(skb)->protocol :
+						ipv6_hdr(skb)->nexthdr) != IPPROTO_ESP)
+		return 0;
 	if (skb->pkt_type != PACKET_HOST || netif_is_l3_slave(state->in))
 		return 0;
 	return input_is_unwatched(state) ? input_early_header(state->net, skb) : 0;

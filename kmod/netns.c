@@ -2,6 +2,7 @@
 /* netns.c - a namespace comes and goes: each room's part, in order and in reverse */
 #include "compartment.h"
 #include "handle.h"
+#include "memo.h"
 #include "netns.h"
 #include "redirector.h"
 #include "rule.h"
@@ -61,9 +62,10 @@ static struct pernet_operations netns_ops = {
 	.size = sizeof(struct ipsp_net),
 };
 
-/* Flows remember dsts, which hold devices. */
+/* Flows remember dsts, which hold devices; memos know a device by its place and its rules. */
 static int netns_device_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
+	ipsp_memo_forget();
 	if (event == NETDEV_DOWN || event == NETDEV_UNREGISTER)
 		ipsp_compartment_device_gone(netdev_notifier_info_to_dev(ptr));
 	return NOTIFY_DONE;

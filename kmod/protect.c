@@ -7,6 +7,7 @@
  */
 #include <linux/slab.h>
 #include "compartment.h"
+#include "memo.h"
 #include "protect.h"
 
 static bool protect_is_valid(const struct ipsp_policy_entry *e)
@@ -131,6 +132,7 @@ void ipsp_protect_commit(struct compartment *c, struct protect_list *list)
 	lockdep_assert_held(&c->admin);
 	lockdep_assert_held(&c->lock);
 	old = rcu_replace_pointer(c->protect, list, lockdep_is_held(&c->lock));
+	ipsp_memo_forget();
 	if (old)
 		call_rcu(&old->rcu, protect_free_rcu);
 }

@@ -22,6 +22,7 @@
 #include "compat/compat.h"
 #include "compartment.h"
 #include "handle.h"
+#include "memo.h"
 #include "netns.h"
 #include "protect.h"
 #include "redirector.h"
@@ -138,25 +139,23 @@ static unsigned int redirector_by_flow(struct sk_buff *skb, const struct nf_hook
 	}
 }
 
-static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state,
-				   enum flow_stage stage)
+/* Apart from the quick way, whose frame stays small. */
+static noinline unsigned int redirector_out_look(struct sk_buff *skb,
+						 const struct nf_hook_state *state,
+						 const struct net_device *dev,
+						 enum flow_stage stage, unsigned long epoch)
 {
-	const struct net_device *dev = state->out;
 	struct look l = { .stage = stage };
 	struct net *net = state->net;
+	unsigned int verdict;
 	struct flow *f;
 	enum outcome o;
 
-	if (this_cpu_read(redirector_sending) || !skb_dst(skb) ||
-	    ipsp_divert_is_ours(skb_dst(skb)))
-		return NF_ACCEPT;
-	if (!dev)
-		dev = skb_dst(skb)->dev;
-	if (dev->flags & IFF_LOOPBACK)
-		return NF_ACCEPT;
 	o = redirector_look(net, skb, state_family(state), IPSP_DIR_OUT, dev, &l);
-	if (o == PASS)
+	if (o == PASS) {
+		ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
 		return NF_ACCEPT;
+	}
 	if (redirector_is_own(net, skb, &l.tuple))
 		return NF_ACCEPT;
 	if (o != TO_PORT)
@@ -166,10 +165,30 @@ static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_sta
 		return NF_ACCEPT;
 	}
 	f = ipsp_flow_find(l.rule->c, &l.key);
-	if (f)
-		return redirector_by_flow(skb, state, &l, f);
-	ipsp_flow_ask(l.rule->c, &l.key, skb, stage, state, l.flags);
-	return NF_STOLEN;
+	if (!f) {
+		ipsp_flow_ask(l.rule->c, &l.key, skb, stage, state, l.flags);
+		return NF_STOLEN;
+	}
+	verdict = redirector_by_flow(skb, state, &l, f);
+	if (verdict == NF_ACCEPT && !ipsp_divert_is_ours(skb_dst(skb)))
+		ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
+	return verdict;
+}
+
+static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state,
+				   enum flow_stage stage)
+{
+	const struct net_device *dev = state->out;
+	unsigned long epoch;
+
+	if (this_cpu_read(redirector_sending) || !skb_dst(skb) ||
+	    ipsp_divert_is_ours(skb_dst(skb)))
+		return NF_ACCEPT;
+	if (!dev)
+		dev = skb_dst(skb)->dev;
+	if ((dev->flags & IFF_LOOPBACK) || ipsp_memo_passes(skb, dev, IPSP_DIR_OUT, &epoch))
+		return NF_ACCEPT;
+	return redirector_out_look(skb, state, dev, stage, epoch);
 }
 
 /* ---- outbound: the second step ---------------------------------------------------------------- */
@@ -394,17 +413,18 @@ static bool redirector_is_ours_to_open(struct net *net, const struct sk_buff *sk
 	return ipsp_handle_find_in(net, t->family, destination, t->protocol, spi);
 }
 
-static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,
-				  u8 direction)
+static noinline unsigned int redirector_in_look(struct sk_buff *skb,
+						const struct nf_hook_state *state,
+						u8 direction, unsigned long epoch)
 {
 	struct look l;
 	enum outcome o;
 
-	if (!state->in || (state->in->flags & IFF_LOOPBACK))
-		return NF_ACCEPT;
 	o = redirector_look(state->net, skb, state_family(state), direction, state->in, &l);
-	if (o == PASS)
+	if (o == PASS) {
+		ipsp_memo_keep(skb, state->in, direction, l.rule, epoch);
 		return NF_ACCEPT;
+	}
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
 	if (redirector_came_by(skb, l.rule->c) ||
@@ -413,9 +433,21 @@ static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_stat
 	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
 	    !ipsp_rule_protects(l.rule)) {
 		ipsp_count(l.rule->c, CLEAR_PASSED);
+		ipsp_memo_keep(skb, state->in, direction, l.rule, epoch);
 		return NF_ACCEPT;
 	}
 	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
+}
+
+static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,
+				  u8 direction)
+{
+	unsigned long epoch;
+
+	if (!state->in || (state->in->flags & IFF_LOOPBACK) ||
+	    ipsp_memo_passes(skb, state->in, direction, &epoch))
+		return NF_ACCEPT;
+	return redirector_in_look(skb, state, direction, epoch);
 }
 
 /* ---- hooks -------------------------------------------------------------------------------------------- */
@@ -435,6 +467,18 @@ static unsigned int hook_forward(void *priv, struct sk_buff *skb,
 	return verdict == NF_ACCEPT ? redirector_out(skb, state, FLOW_AT_HOOK) : verdict;
 }
 
+static noinline unsigned int redirector_early(struct sk_buff *skb,
+					      const struct nf_hook_state *state, u32 header)
+{
+	enum outcome o;
+	struct look l;
+
+	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
+	if (o != PASS && o != TO_PORT)
+		return redirector_refuse(state->net, o);
+	return ipsp_input_take(skb, header) ? NF_STOLEN : NF_ACCEPT;
+}
+
 /*
  * ESP of ours spares the way through routing to its handler, where nobody else would look
  * at it there. Its source is checked by its ICV, as with the kernel's own ESP in GRO.
@@ -443,15 +487,8 @@ static unsigned int hook_pre_routing(void *priv, struct sk_buff *skb,
 				     const struct nf_hook_state *state)
 {
 	u32 header = ipsp_input_early(skb, state);
-	enum outcome o;
-	struct look l;
 
-	if (likely(!header))
-		return NF_ACCEPT;
-	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
-	if (o != PASS && o != TO_PORT)
-		return redirector_refuse(state->net, o);
-	return ipsp_input_take(skb, header) ? NF_STOLEN : NF_ACCEPT;
+	return likely(!header) ? NF_ACCEPT : redirector_early(skb, state, header);
 }
 
 static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
@@ -480,7 +517,7 @@ static unsigned int hook_late(struct sk_buff *skb, const struct nf_hook_state *s
 static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
-	return hook_late(skb, state, FLOW_AT_HOOK);
+	return ipsp_memo_just_passed(skb) ? NF_ACCEPT : hook_late(skb, state, FLOW_AT_HOOK);
 }
 
 /* NAT gives a source its new name here: that of SNAT, or in an answer the one DNAT hid. */

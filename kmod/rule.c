@@ -11,6 +11,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include "compartment.h"
+#include "memo.h"
 #include "netns.h"
 #include "rule.h"
 
@@ -22,6 +23,13 @@ bool ipsp_rule_closed(const struct net *net)
 const void *ipsp_rule_version(const struct net *net)
 {
 	return rcu_access_pointer(ipsp_net(net)->rules);
+}
+
+bool ipsp_rule_by_owner(const struct net *net)
+{
+	const struct rule_table *table = rcu_dereference(ipsp_net(net)->rules);
+
+	return table && table->by_owner;
 }
 
 /* ---- checks ---------------------------------------------------------------------------- */
@@ -98,6 +106,7 @@ static int rule_fill(struct net *net, struct rule_table *table, const struct ips
 		atomic_inc(&r->c->rules);
 	}
 	table->directions |= config->directions;
+	table->by_owner |= config->flags & (IPSP_RULEF_UID | IPSP_RULEF_GID);
 	table->count++;
 	return 0;
 }
@@ -123,6 +132,7 @@ static void rule_swap(struct net *net, struct rule_table *table)
 
 	lockdep_assert_held(&ipsp_compartment_mutex);
 	old = rcu_replace_pointer(n->rules, table, lockdep_is_held(&ipsp_compartment_mutex));
+	ipsp_memo_forget();
 	rt_genid_bump_all(net);
 	synchronize_rcu();
 	rule_flush(old);

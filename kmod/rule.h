@@ -22,6 +22,7 @@ struct rule_table {
 	struct rcu_head rcu;
 	u32 count;
 	u8 directions;			/* of all rules: skip the rest quickly */
+	bool by_owner;			/* one looks at sockets */
 	struct rule rule[];
 };
 
@@ -43,6 +44,9 @@ bool ipsp_rule_closed(const struct net *net);
 
 /* Tells two tables apart, to remember what one of them said; not to be followed. */
 const void *ipsp_rule_version(const struct net *net);
+
+/* RCU read side: is there more to a packet than its bytes, mark and device? */
+bool ipsp_rule_by_owner(const struct net *net);
 
 static inline bool ipsp_rule_protects(const struct rule *r)
 {
