@@ -179,18 +179,18 @@ static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t
 	return true;
 }
 
-static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t, u64 now)
+static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t)
 {
 	if (t->dealt_at)
 		ipsp_count(c, DEALT_AGAIN);
 	ipsp_count(c, DEALT);
 	trace_ipsp_deal(c->config.name, t->number, s->index);
 	t->stack = s->index;
-	t->dealt_at = now;
+	t->dealt_at = ktime_get_ns();
 	t->state = TICKET_DEALT;
 }
 
-static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f, u64 now)
+static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f)
 {
 	bool any = false;
 
@@ -200,7 +200,7 @@ static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f, u6
 		if (t->state == TICKET_UNDEALT) {
 			if (!deal_record(c, s, t))
 				break;
-			deal_mark(c, s, t, now);
+			deal_mark(c, s, t);
 			any = true;
 		}
 		f->undealt = t->list.next;
@@ -211,14 +211,13 @@ static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f, u6
 void ipsp_deal_run(struct compartment *c)
 {
 	struct stack *s = deal_stack(c);
-	u64 now = ktime_get_ns();
 	bool any;
 
 	lockdep_assert_held(&c->lock);
 	if (!s)
 		return;
-	any = deal_fifo(c, s, &c->fifo[IPSP_DIR_OUT], now);
-	any |= deal_fifo(c, s, &c->fifo[IPSP_DIR_IN], now);
+	any = deal_fifo(c, s, &c->fifo[IPSP_DIR_OUT]);
+	any |= deal_fifo(c, s, &c->fifo[IPSP_DIR_IN]);
 	if (any)
 		ipsp_stream_submit(s);
 	if (s->control_waits) {
@@ -651,7 +650,8 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 	}
 	if (list_empty(run))
 		return false;
-	f->head_since = ktime_get_ns();
+	if (!list_empty(&f->pending))
+		f->head_since = ktime_get_ns();
 	return true;
 }
 

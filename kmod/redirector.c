@@ -382,6 +382,20 @@ void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 
 /* ---- inbound: clear packets ------------------------------------------------------------------------ */
 
+static bool redirector_kernel_asks(const struct net *net, u8 dir)
+{
+	return net->xfrm.policy_count[dir] ||
+	       net->xfrm.policy_default[dir] != XFRM_USERPOLICY_ACCEPT;
+}
+
+/* The stack asked the policies. Where the kernel has none of its own, spare its search. */
+static void redirector_spare_policy(const struct net *net, struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP) && !redirector_kernel_asks(net, XFRM_POLICY_IN) &&
+	    !redirector_kernel_asks(net, XFRM_POLICY_FWD))
+		IPCB(skb)->flags |= IPSKB_NOPOLICY;
+}
+
 /* What came out of a stack: only into the compartment that it came from. */
 static bool redirector_came_by(const struct sk_buff *skb, const struct compartment *c)
 {
@@ -427,8 +441,11 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 	}
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
-	if (redirector_came_by(skb, l.rule->c) ||
-	    redirector_is_ours_to_open(state->net, skb, &l))
+	if (redirector_came_by(skb, l.rule->c)) {
+		redirector_spare_policy(state->net, skb);
+		return NF_ACCEPT;
+	}
+	if (redirector_is_ours_to_open(state->net, skb, &l))
 		return NF_ACCEPT;
 	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
 	    !ipsp_rule_protects(l.rule)) {
