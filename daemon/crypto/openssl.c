@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -129,7 +130,8 @@ typedef uint64_t openssl_nonce __attribute__((vector_size(16)));
  * Salt and IV (RFC 4106 4, RFC 7634 2). One 16-byte store: the library loads the nonce
  * again at offset 4, and a load that spans two stores waits for both.
  */
-static int openssl_start(const struct crypto_sa *sa, const struct crypto_message *m)
+static int openssl_start(const struct crypto_sa *sa, const struct crypto_message *m,
+			 const OSSL_PARAM *params)
 {
 	openssl_nonce nonce;
 	uint64_t low, high;
@@ -143,7 +145,7 @@ static int openssl_start(const struct crypto_sa *sa, const struct crypto_message
 	high = m->iv << 32;
 #endif
 	nonce = (openssl_nonce){ low, high };
-	return EVP_CipherInit_ex(sa->context, NULL, NULL, NULL, (const uint8_t *)&nonce, -1) &&
+	return EVP_CipherInit_ex2(sa->context, NULL, NULL, (const uint8_t *)&nonce, -1, params) &&
 	       EVP_CipherUpdate(sa->context, NULL, &len, m->aad, (int)m->aad_len);
 }
 
@@ -164,31 +166,41 @@ static uint8_t *openssl_text(const struct crypto_sa *sa, const struct crypto_mes
 	return out;
 }
 
+/* The tag goes by a parameter: the library's ctrl would first make one of its arguments. */
+#define OPENSSL_TAG(at) { { OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, (at), \
+			    CRYPTO_ICV_LEN, OSSL_PARAM_UNMODIFIED }, OSSL_PARAM_END }
+
+static int openssl_take_tag(EVP_CIPHER_CTX *context, uint8_t *to)
+{
+	OSSL_PARAM tag[] = OPENSSL_TAG(to);
+
+	return EVP_CIPHER_CTX_get_params(context, tag) ? 0 : -1;
+}
+
 static int openssl_seal(const struct crypto_sa *sa, const struct crypto_message *m,
 			uint8_t *out)
 {
 	int len;
 
-	if (!openssl_start(sa, m))
+	if (!openssl_start(sa, m, NULL))
 		return -1;
 	out = openssl_text(sa, m, out);
 	if (!out || !EVP_CipherFinal_ex(sa->context, out, &len))
 		return -1;
-	return EVP_CIPHER_CTX_ctrl(sa->context, EVP_CTRL_AEAD_GET_TAG, CRYPTO_ICV_LEN,
-				   out) ? 0 : -1;
+	return openssl_take_tag(sa->context, out);
 }
 
 static int openssl_open(const struct crypto_sa *sa, const struct crypto_message *m,
 			const uint8_t *icv, uint8_t *out)
 {
+	const OSSL_PARAM tag[] = OPENSSL_TAG((void *)(uintptr_t)icv);
 	uint8_t *end;
 	int len;
 
-	if (!openssl_start(sa, m))
+	if (!openssl_start(sa, m, tag))
 		return -1;
 	end = openssl_text(sa, m, out);
-	if (!end || !EVP_CIPHER_CTX_ctrl(sa->context, EVP_CTRL_AEAD_SET_TAG, CRYPTO_ICV_LEN,
-					 (void *)(uintptr_t)icv))
+	if (!end)
 		return -1;
 	return EVP_CipherFinal_ex(sa->context, end, &len) > 0 ? 0 : -1;
 }
