@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* main.c - the life of a stack: attach, warm up, close the sandbox, answer records */
+/* main.c - the life of a stack: warm up, attach, close the sandbox, answer records */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -137,12 +137,13 @@ int main(int argc, char **argv)
 
 	options_parse(&o, argc, argv);
 	must(sandbox_early(o.port_fd));
-	must(port_attach(&port, o.port_fd, o.index));
 	transform = warm_up(&o.transform);
 	touch_stack();
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		die("mlockall");
 	must(sandbox_namespaces());
+	/* Only now: the deadlines of what it is dealt do not wait for libraries to start. */
+	must(port_attach(&port, o.port_fd, o.index));
 	must(sandbox_identity(o.uid, o.gid));
 	must(sandbox_close(o.port_fd));
 	loop_run(&port, transform);
