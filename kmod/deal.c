@@ -503,7 +503,7 @@ static void control_ready(struct compartment *c, struct stack *s)
 	WRITE_ONCE(s->state, STACK_READY);
 	WRITE_ONCE(c->stackless_since, 0);
 	WRITE_ONCE(c->had_stack, true);
-	ipsp_port_event(c, IPSP_EVENT_STACK_READY, 0, s->index, pid_nr(s->pid), 0);
+	ipsp_port_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
 	ipsp_deal_run(c);
 }
 
@@ -681,7 +681,7 @@ static u32 fifo_take_back(struct compartment *c, struct fifo *f, const struct st
 			n++;
 			if (t->at == suspect && ++t->deaths >= 2) {
 				ticket_drop(t, IPSP_DROP_POISON);
-				ipsp_port_event(c, IPSP_EVENT_POISON, 0, s->index, 0, t->number);
+				ipsp_port_event(c, IPSP_EVENT_POISON, 0, s->index, NULL, t->number);
 			}
 		}
 		if (t->state == TICKET_UNDEALT && f->undealt == &f->pending)

@@ -7,6 +7,7 @@
  * out events. Events that do not fit are counted, and told about at their place.
  */
 #include <linux/mm_types.h>
+#include <linux/pid.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -116,17 +117,18 @@ static void event_tell_lost(struct mailbox *m)
 		m->lost = 0;
 }
 
-void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, s32 pid,
+void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
 		     u64 count)
 {
-	const struct ipsp_event e = {
-		.event = event, .cause = cause, .stack = stack, .pid = pid, .count = count,
+	struct ipsp_event e = {
+		.event = event, .cause = cause, .stack = stack, .count = count,
 		.time = ktime_get_real_ns(),
 	};
 	struct mailbox *m = &c->mailbox;
 
 	spin_lock_bh(&m->lock);
 	if (m->manager) {
+		e.pid = pid_nr_ns(pid, m->manager->pids);
 		event_tell_lost(m);
 		if (m->lost || !event_add(m, &e))
 			m->lost++;

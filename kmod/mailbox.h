@@ -12,6 +12,7 @@
 struct compartment;
 struct file;
 struct mailbox;
+struct pid_namespace;
 struct stack;
 
 /* An open port. Holds its compartment, so that late calls find `gone` and nothing worse. */
@@ -19,6 +20,7 @@ struct port_file {
 	struct compartment *c;		/* referenced */
 	u32 role;			/* 0: not attached; written once under c->admin */
 	struct mm_struct *mm;		/* mmgrab: compared only */
+	struct pid_namespace *pids;	/* MANAGER, referenced: in which it knows its stacks */
 	struct stack *stack;		/* STACK */
 	struct list_head list;		/* ADMIN, protected by mailbox.lock: mailbox.admins */
 	struct list_head replies;	/* " struct message */

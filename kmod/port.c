@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/pid_namespace.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -40,26 +41,35 @@ static int attach_stack(struct port_file *p, struct file *file, const struct ips
 	return 0;
 }
 
-/* What an earlier manager did not live to do: a snapshot, begun or not. */
-static void attach_tell_awaiting(struct compartment *c)
+/* An earlier manager's stacks; one that awaits may have got half of a snapshot from it. */
+static void attach_tell_stacks(struct compartment *c)
 {
+	static const u32 events[] = {
+		[STACK_AWAITS] = IPSP_EVENT_STACK_ATTACHED,
+		[STACK_READY] = IPSP_EVENT_STACK_READY,
+	};
+	enum stack_state state;
 	struct stack *s;
 	u32 i;
 
 	lockdep_assert_held(&c->admin);
 	for (i = 0; i < c->config.stacks; i++) {
 		s = c->stack[i];
-		if (s && READ_ONCE(s->state) == STACK_AWAITS)
-			ipsp_port_event(c, IPSP_EVENT_STACK_ATTACHED, 0, i, pid_nr(s->pid), 0);
+		state = s ? READ_ONCE(s->state) : STACK_BROKEN;
+		if (state != STACK_BROKEN)
+			ipsp_port_event(c, events[state], 0, i, s->pid, 0);
 	}
 }
 
 static int attach_manager(struct port_file *p)
 {
-	int err = ipsp_mailbox_enter_manager(p);
+	int err;
 
+	if (!p->pids)
+		p->pids = get_pid_ns(task_active_pid_ns(current));
+	err = ipsp_mailbox_enter_manager(p);
 	if (!err)
-		attach_tell_awaiting(p->c);
+		attach_tell_stacks(p->c);
 	return err;
 }
 
@@ -504,6 +514,8 @@ static int port_release(struct inode *inode, struct file *file)
 	ipsp_mailbox_leave(p);
 	if (p->mm)
 		mmdrop(p->mm);
+	if (p->pids)
+		put_pid_ns(p->pids);
 	ipsp_compartment_put(p->c);
 	kfree(p);
 	ipsp_stats_freed();

@@ -10,6 +10,7 @@
 #include "ipsec_port.h"
 
 struct compartment;
+struct pid;
 struct port_file;
 
 /* Records for the manager, and who asked what. */
@@ -40,8 +41,9 @@ void ipsp_port_forget(struct compartment *c);
 void ipsp_port_mailbox_init(struct mailbox *m);
 void ipsp_port_mailbox_wake(struct mailbox *m);
 
-/* An event for the manager; any context; counted as lost when the mailbox is full. */
-void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, s32 pid,
+/* An event for the manager; any context; counted as lost when the mailbox is full.
+ * `pid`: the stack's process, or NULL; told by the number that the manager knows. */
+void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
 		     u64 count);
 /* A whole record (an ACQUIRE) for the manager; false: full. Any context. */
 bool ipsp_port_post(struct compartment *c, const struct ipsp_record *rec, u32 size);

@@ -98,6 +98,15 @@ static u64 stream_offset(const struct stack *s)
 	return (u64)(s->index + 1) << 32;
 }
 
+/*
+ * A process that let go of its port, or ends anyhow, is left in peace; so is not one of a
+ * compartment that is gone: nothing could be done with it, and it would keep the module.
+ */
+static bool stream_is_at_fault(const struct stack *s)
+{
+	return s->cause || READ_ONCE(s->c->gone);
+}
+
 static void stream_broken_work(struct work_struct *work)
 {
 	struct stack *s = container_of(work, struct stack, broken_work);
@@ -107,11 +116,12 @@ static void stream_broken_work(struct work_struct *work)
 	u32 pending;
 
 	unmap_mapping_range(s->mapping, stream_offset(s), 1ull << 32, 1);
-	kill_pid(s->pid, SIGKILL, 1);
+	if (stream_is_at_fault(s))
+		kill_pid(s->pid, SIGKILL, 1);
 	wake_up_interruptible_all(&s->wait);
 	ipsp_flow_flush_bypass(s->c);
 	ipsp_deal_stack_gone(s->c, s, &pending);
-	ipsp_port_event(s->c, event, s->cause, s->index, pid_nr(s->pid), pending);
+	ipsp_port_event(s->c, event, s->cause, s->index, s->pid, pending);
 }
 
 void ipsp_stream_break_locked(struct stack *s, u32 cause)
@@ -170,7 +180,7 @@ struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *
 	spin_unlock_bh(&c->lock);
 	ipsp_stats_made();
 	ipsp_count(c, STACKS_ATTACHED);
-	ipsp_port_event(c, IPSP_EVENT_STACK_ATTACHED, 0, index, pid_nr(s->pid), 0);
+	ipsp_port_event(c, IPSP_EVENT_STACK_ATTACHED, 0, index, s->pid, 0);
 	return s;
 }
 

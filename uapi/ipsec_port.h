@@ -125,9 +125,12 @@
  *   on disk).
  *
  * 5. What breaks an attachment
- *   A record or index that this manual does not allow, or a ticket older than the
- *   deadline. Then: POLLERR, EPIPE from each call, the mappings are gone (SIGBUS),
- *   the process is killed, its tickets are dealt to a successor as identical records.
+ *   A record or index that this manual does not allow, a ticket older than the
+ *   deadline, or a down stream that has had no room for a control record, nor has moved,
+ *   for a deadline. Then: POLLERR, EPIPE from each call, the mappings are gone (SIGBUS),
+ *   the process is killed, its tickets are dealt to a successor as identical records. A
+ *   stack may also end its attachment itself, by close, by munmap of any of its areas, or
+ *   by its own end: then nobody kills it.
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H
@@ -791,7 +794,7 @@ struct ipsp_event {
 	__u32 event;			/* IPSP_EVENT_* */
 	__u32 cause;
 	__u32 stack;			/* index */
-	__s32 pid;			/* of the stack, as its manager sees it */
+	__s32 pid;			/* of the stack, as its manager sees it; 0: it cannot */
 	__u32 handle;
 	__u32 reserved32;
 	__u64 count;			/* pending tickets, or lost events */

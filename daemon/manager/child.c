@@ -108,6 +108,22 @@ void child_end(struct manager *m)
 	m->child.pid = 0;
 }
 
+/* One that a predecessor started serves; a child of ours would find its place taken. */
+void child_attached(struct manager *m, pid_t pid)
+{
+	if (pid != m->child.pid)
+		m->child.adopted = 1;
+}
+
+/* Its attachment is over, so a child of ours is of no more use, whatever it still does. */
+void child_detached(struct manager *m, pid_t pid)
+{
+	if (pid != m->child.pid)
+		m->child.adopted = 0;
+	else if (pid)
+		kill(pid, SIGKILL);
+}
+
 int child_timeout(const struct manager *m)
 {
 	uint64_t now = child_now();

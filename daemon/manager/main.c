@@ -75,15 +75,17 @@ static void event_attached(struct manager *m, const struct ipsp_event *e)
 
 static void event_handle(struct manager *m, const struct ipsp_event *e)
 {
-	if (e->event == IPSP_EVENT_STACK_ATTACHED)
+	if (e->event == IPSP_EVENT_STACK_ATTACHED) {
+		child_attached(m, e->pid);
 		event_attached(m, e);
-	else if (e->event == IPSP_EVENT_STACK_READY)
+	} else if (e->event == IPSP_EVENT_STACK_READY) {
+		child_attached(m, e->pid);
 		tell_ready(m);
-	else if (e->event == IPSP_EVENT_STACK_DIED || e->event == IPSP_EVENT_STACK_HUNG ||
-		 e->event == IPSP_EVENT_STACK_BROKEN) {
+	} else if (e->event == IPSP_EVENT_STACK_DIED || e->event == IPSP_EVENT_STACK_HUNG ||
+		   e->event == IPSP_EVENT_STACK_BROKEN) {
 		fprintf(stderr, "ipsec-portd: %s: stack %u gone: event %u cause %u pending %llu\n",
 			m->name, e->stack, e->event, e->cause, (unsigned long long)e->count);
-		m->child.adopted = 0;
+		child_detached(m, e->pid);
 	}
 }
 
@@ -171,19 +173,6 @@ static int port_open(struct manager *m)
 	return err;
 }
 
-/* A predecessor's stack goes on; its end will be an event. */
-static void adopt(struct manager *m)
-{
-	struct ipsp_compartment c;
-
-	memset(&c, 0, sizeof(c));
-	strcpy(c.name, m->options.compartment.name);
-	if (!device_control(IPSP_CTL_COMPARTMENT_GET, &c) && c.stacks_attached) {
-		m->child.adopted = 1;
-		tell_ready(m);
-	}
-}
-
 static const char *stack_beside(const char *given)
 {
 	static char path[PATH_MAX + 32];
@@ -217,7 +206,7 @@ static int run(struct manager *m, const char *config)
 		return complain(m->name, err);
 	if (database_open(m) || (config && config_apply(m, config)))
 		return 1;
-	adopt(m);
+	port_readable(m);	/* a predecessor's stack is told of first: it goes on */
 	loop(m);
 	child_end(m);
 	return 0;

@@ -38,7 +38,7 @@ struct database {
 
 struct child {
 	pid_t pid;			/* 0: none of ours */
-	int adopted;			/* a predecessor started it: we only hear of its end */
+	int adopted;			/* one that is not ours serves: we only hear of its end */
 	uint64_t started;		/* ns, monotonic */
 	uint64_t start_at;		/* not before */
 	unsigned quick_deaths;
@@ -80,6 +80,8 @@ uint64_t child_now(void);
 void child_start(struct manager *m);
 void child_reap(struct manager *m);
 void child_end(struct manager *m);
+void child_attached(struct manager *m, pid_t pid);	/* as the port's events say */
+void child_detached(struct manager *m, pid_t pid);
 int child_timeout(const struct manager *m);	/* ms until it is to be started; -1: no */
 
 /* admin.c */
