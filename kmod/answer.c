@@ -554,6 +554,7 @@ static long answer_take(struct stack *s)
 		ipsp_stream_break(s, err);
 	spin_lock_bh(&c->lock);
 	ipsp_deal_run(c);
+	ipsp_stream_progress(s);
 	spin_unlock_bh(&c->lock);
 	ipsp_release_run(c);
 	mutex_unlock(&s->kick);

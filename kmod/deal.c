@@ -161,8 +161,11 @@ static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
 /* Writes the ticket's record; false: no room now. */
 static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t)
 {
+	u32 len = ipsp_record_data_offset(sizeof(struct ipsp_packet)) + t->skb->len;
 	struct ipsp_record *rec;
 
+	if (!ipsp_stream_has_spare(s, ALIGN(len, IPSP_ALIGN)))
+		return false;
 	rec = ipsp_stream_reserve(s, sizeof(struct ipsp_packet), t->skb->len);
 	if (!rec)
 		return false;
@@ -220,10 +223,18 @@ void ipsp_deal_run(struct compartment *c)
 	any |= deal_fifo(c, s, &c->fifo[IPSP_DIR_IN]);
 	if (any)
 		ipsp_stream_submit(s);
-	if (s->control_waits) {
-		s->control_waits = false;
-		ipsp_port_control_room(c);
-	}
+}
+
+static bool fifo_is_pending(const struct compartment *c)
+{
+	return c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length;
+}
+
+static void watchdog_start(struct compartment *c)
+{
+	if (!delayed_work_pending(&c->watchdog))
+		queue_delayed_work(system_highpri_wq, &c->watchdog,
+				   msecs_to_jiffies(c->config.deadline_ms));
 }
 
 /* ---- capture -------------------------------------------------------------------------------- */
@@ -270,9 +281,8 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 		ipsp_deal_run(c);
 	}
 	spin_unlock_bh(&c->lock);
-	if (!reason && !delayed_work_pending(&c->watchdog))
-		queue_delayed_work(system_highpri_wq, &c->watchdog,
-				   msecs_to_jiffies(c->config.deadline_ms));
+	if (!reason)
+		watchdog_start(c);
 	return reason;
 }
 
@@ -449,6 +459,16 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 
 /* ---- control records ------------------------------------------------------------------------ */
 
+/* From the first of its refusals on, the stack has a deadline to move. */
+static void control_refuse(struct stack *s, u32 len)
+{
+	if (!s->refused) {
+		s->seen = ipsp_ring_observe(s->down.kpeer);
+		s->moved = ktime_get_ns();
+	}
+	WRITE_ONCE(s->refused, len);
+}
+
 static bool control_put(struct compartment *c, struct stack *s, const struct ipsp_record *rec)
 {
 	struct ipsp_record *at = ipsp_stream_reserve(s, rec->control_len, rec->data_len);
@@ -456,9 +476,10 @@ static bool control_put(struct compartment *c, struct stack *s, const struct ips
 
 	if (!at || ((rec->flags & IPSP_RECF_SECRET) && !ipsp_stream_secret(s, at))) {
 		ipsp_ring_cancel(&s->down);
-		s->control_waits = true;
+		control_refuse(s, rec->len);
 		return false;
 	}
+	WRITE_ONCE(s->refused, 0);
 	at->type = rec->type;
 	at->flags = rec->flags;
 	at->band = IPSP_BAND_CONTROL;
@@ -500,6 +521,8 @@ static int control_put_all(struct compartment *c, int target, const struct ipsp_
 /* The point of the order at which a stack's history equals the others'. */
 static void control_ready(struct compartment *c, struct stack *s)
 {
+	s->snapshot_end = s->down.own;
+	s->moved = ktime_get_ns();
 	WRITE_ONCE(s->state, STACK_READY);
 	WRITE_ONCE(c->stackless_since, 0);
 	WRITE_ONCE(c->had_stack, true);
@@ -554,6 +577,8 @@ int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec
 	spin_unlock_bh(&c->lock);
 	if (err && list)
 		ipsp_protect_discard(list);
+	if (err == -EAGAIN)
+		watchdog_start(c);
 	return err;
 }
 
@@ -727,26 +752,60 @@ static u64 fifo_age(struct fifo *f, u64 now)
 	return now - max(t->dealt_at, f->head_since);
 }
 
-/* Under c->lock; ns until the next look, 0: nothing is pending. */
-static u64 watchdog_look(struct compartment *c, u64 now)
+/* What lies behind its snapshot is not late before the stack has read that, if it moves. */
+static u64 watchdog_age(struct compartment *c, struct stack *s, u64 now)
+{
+	u64 age = max(fifo_age(&c->fifo[IPSP_DIR_OUT], now), fifo_age(&c->fifo[IPSP_DIR_IN], now));
+
+	if (s->state != STACK_READY)
+		return 0;
+	return min(age, s->snapshot_read ? now - s->snapshot_read : ipsp_stream_idle(s, now));
+}
+
+/* Both of what a stack may keep waiting: its tickets, and the manager. ns until the next look. */
+static u64 watchdog_stack(struct compartment *c, struct stack *s, u64 now)
 {
 	u64 deadline = (u64)c->config.deadline_ms * NSEC_PER_MSEC;
-	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
-	struct stack *s = deal_stack(c);
-	u64 age;
+	u64 late, full;
 
-	if (!c->fifo[IPSP_DIR_OUT].length && !c->fifo[IPSP_DIR_IN].length)
+	if (s->state == STACK_BROKEN)
 		return 0;
-	if (!s && c->stackless_since && now - c->stackless_since >= successor) {
+	ipsp_stream_progress(s);
+	late = watchdog_age(c, s, now);
+	full = ipsp_stream_has_room(s) ? 0 : ipsp_stream_idle(s, now) + 1;
+	if (late > deadline)
+		ipsp_stream_break_locked(s, IPSP_BROKEN_DEADLINE);
+	else if (full > deadline)
+		ipsp_stream_break_locked(s, IPSP_BROKEN_ROOM);
+	if (!full && !fifo_is_pending(c))
+		return 0;
+	late = max(late, full);
+	return late > deadline ? deadline : deadline - late + 1;
+}
+
+static u64 watchdog_successor(struct compartment *c, u64 now)
+{
+	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
+
+	if (deal_stack(c) || !fifo_is_pending(c))
+		return 0;
+	if (c->stackless_since && now - c->stackless_since >= successor) {
 		fifo_drop_all(&c->fifo[IPSP_DIR_OUT], IPSP_DROP_NO_SUCCESSOR);
 		fifo_drop_all(&c->fifo[IPSP_DIR_IN], IPSP_DROP_NO_SUCCESSOR);
 	}
-	if (!s)
-		return successor / 8 + 1;
-	age = max(fifo_age(&c->fifo[IPSP_DIR_OUT], now), fifo_age(&c->fifo[IPSP_DIR_IN], now));
-	if (age > deadline)
-		ipsp_stream_break_locked(s, IPSP_BROKEN_DEADLINE);
-	return age > deadline ? deadline : deadline - age + 1;
+	return successor / 8 + 1;
+}
+
+/* Under c->lock; ns until the next look, 0: nothing is pending, nobody waits. */
+static u64 watchdog_look(struct compartment *c, u64 now)
+{
+	u64 next = watchdog_successor(c, now);
+	u32 i;
+
+	for (i = 0; i < c->config.stacks; i++)
+		if (c->stack[i])
+			next = min_not_zero(next, watchdog_stack(c, c->stack[i], now));
+	return c->gone ? 0 : next;
 }
 
 static void deal_watchdog(struct work_struct *work)
@@ -756,8 +815,6 @@ static void deal_watchdog(struct work_struct *work)
 
 	spin_lock_bh(&c->lock);
 	next = watchdog_look(c, ktime_get_ns());
-	if (c->gone)
-		next = 0;
 	spin_unlock_bh(&c->lock);
 	ipsp_release_run(c);
 	if (next)

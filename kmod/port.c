@@ -411,7 +411,7 @@ static bool poll_control_room(struct compartment *c)
 	spin_lock_bh(&c->lock);
 	for (i = 0; i < c->config.stacks; i++)
 		if (c->stack[i] && c->stack[i]->state != STACK_BROKEN &&
-		    c->stack[i]->control_waits && ipsp_stream_has_work(c->stack[i]))
+		    !ipsp_stream_has_room(c->stack[i]))
 			room = false;
 	spin_unlock_bh(&c->lock);
 	return room;

@@ -121,6 +121,7 @@ static void stream_broken_work(struct work_struct *work)
 	wake_up_interruptible_all(&s->wait);
 	ipsp_flow_flush_bypass(s->c);
 	ipsp_deal_stack_gone(s->c, s, &pending);
+	ipsp_port_control_room(s->c);		/* it has no room any more, and needs none */
 	ipsp_port_event(s->c, event, s->cause, s->index, s->pid, pending);
 }
 
@@ -377,6 +378,51 @@ void ipsp_stream_submit(struct stack *s)
 	}
 }
 
+/* ---- room for control records ------------------------------------------------------- */
+
+bool ipsp_stream_has_room(struct stack *s)
+{
+	lockdep_assert_held(&s->c->lock);
+	if (!s->refused)
+		return true;
+	stream_room(s);
+	return s->down.size - ipsp_ring_used(&s->down) >= s->refused &&
+	       s->secret_head - s->secret_tail < STREAM_SECRETS;
+}
+
+/* What packets may not take: the record that was refused comes again. */
+bool ipsp_stream_has_spare(struct stack *s, u32 len)
+{
+	lockdep_assert_held(&s->c->lock);
+	if (s->refused)
+		stream_room(s);
+	return !s->refused || s->down.size - ipsp_ring_used(&s->down) >= len + s->refused;
+}
+
+/* The stack's index may have moved: is its snapshot read, and is there room again? */
+void ipsp_stream_progress(struct stack *s)
+{
+	lockdep_assert_held(&s->c->lock);
+	if (!s->snapshot_read && s->state == STACK_READY &&
+	    (s32)(ipsp_ring_observe(s->down.kpeer) - s->snapshot_end) >= 0)
+		s->snapshot_read = ktime_get_ns();
+	if (s->refused && ipsp_stream_has_room(s))
+		ipsp_port_control_room(s->c);
+}
+
+/* ns since the stack's index was last seen to move; seen now. A lie is as good as a move. */
+u64 ipsp_stream_idle(struct stack *s, u64 now)
+{
+	u32 index = ipsp_ring_observe(s->down.kpeer);
+
+	lockdep_assert_held(&s->c->lock);
+	if (index != s->seen) {
+		s->seen = index;
+		s->moved = now;
+	}
+	return now - s->moved;
+}
+
 /* A lie about the consumer's index only costs the liar his sleep. */
 bool ipsp_stream_has_work(const struct stack *s)
 {
@@ -416,6 +462,7 @@ static long stream_get_one(struct stack *s, struct ipsp_message *m)
 	spin_lock_bh(&s->c->lock);
 	stream_room(s);
 	ipsp_deal_run(s->c);
+	ipsp_stream_progress(s);
 	spin_unlock_bh(&s->c->lock);
 	return 0;
 }
@@ -461,6 +508,11 @@ __poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait)
 	poll_wait(file, &s->wait, wait);
 	if (READ_ONCE(s->state) == STACK_BROKEN)
 		return EPOLLERR;
+	if (READ_ONCE(s->refused)) {
+		spin_lock_bh(&s->c->lock);
+		ipsp_stream_progress(s);
+		spin_unlock_bh(&s->c->lock);
+	}
 	if (ipsp_stream_has_work(s))
 		ready |= EPOLLIN | EPOLLRDNORM;
 	return ready;

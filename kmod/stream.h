@@ -60,7 +60,11 @@ struct stack {
 	u32 message_at;			/* GETMSG without mmap: what was read of down */
 	struct secret secrets[STREAM_SECRETS];	/* protected by c->lock */
 	u32 secret_head, secret_tail;
-	bool control_waits;		/* EAGAIN was given: POLLOUT for the manager */
+	u32 refused;			/* bytes of the control record that had no room; 0: none */
+	u32 seen;			/* the stack's index of `down` when it was seen to move, */
+	u64 moved;			/* and when, in ns: see ipsp_stream_idle */
+	u32 snapshot_end;		/* the index behind SNAPSHOT_END, once READY */
+	u64 snapshot_read;		/* ns: when it had passed that; 0: not yet */
 	struct work_struct broken_work;	/* the part of a break that may sleep */
 };
 
@@ -76,8 +80,9 @@ long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
 long ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
 __poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait);
 
-/* Breaks the attachment: POLLERR, mappings zapped, process killed, tickets dealt again.
- * Any context; the slow part runs in a work. The second form: under c->lock. */
+/* Breaks the attachment: POLLERR, mappings zapped, tickets dealt again, the process killed
+ * if it is at fault (a cause). Any context; the slow part runs in a work. The second form:
+ * under c->lock. */
 void ipsp_stream_break(struct stack *s, u32 cause);
 void ipsp_stream_break_locked(struct stack *s, u32 cause);
 
@@ -86,6 +91,11 @@ struct ipsp_record *ipsp_stream_reserve(struct stack *s, u32 control_len, u32 da
 bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);	/* false: too many */
 void ipsp_stream_submit(struct stack *s);	/* publishes and wakes */
 bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
+/* Under c->lock: room for the refused control record, if there is one; for a packet beside it. */
+bool ipsp_stream_has_room(struct stack *s);
+bool ipsp_stream_has_spare(struct stack *s, u32 len);
+void ipsp_stream_progress(struct stack *s);	/* under c->lock: the stack may have moved */
+u64 ipsp_stream_idle(struct stack *s, u64 now);	/* under c->lock: ns since it moved */
 
 /* answer.c: takes all submitted up records (hostile), then maybe sleeps. */
 long ipsp_answer_kick(struct stack *s, unsigned long flags);

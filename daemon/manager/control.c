@@ -14,7 +14,8 @@ struct control_buffer {
 	_Alignas(64) char bytes[CONTROL_MAX];
 };
 
-/* Sends it until it is in all streams, or refused for good. */
+/* Until it is in all streams, or refused for good. A stack that makes no room is ended by
+ * the kernel, so nobody waits here for ever. */
 static int control_send(struct manager *m, int target, struct ipsp_record *rec)
 {
 	struct ipsp_control c = { .record = (uintptr_t)rec, .size = rec->len, .target = target };
@@ -23,7 +24,7 @@ static int control_send(struct manager *m, int target, struct ipsp_record *rec)
 	while (ioctl(m->fd, IPSP_IOC_CONTROL, &c)) {
 		if (errno != EAGAIN && errno != EINTR)
 			return -errno;
-		poll(&p, 1, 20);
+		poll(&p, 1, -1);
 	}
 	return 0;
 }
