@@ -51,7 +51,7 @@ struct compartment {
 	struct mailbox mailbox;		/* manager and admins */
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
-	struct delayed_work watchdog;	/* deadlines, see deal.c */
+	struct delayed_work watchdog;	/* deadlines, see watchdog.c */
 	struct work_struct end;		/* the last reference went */
 };
 

@@ -20,10 +20,10 @@
 #include "compat/compat.h"
 #include "compartment.h"
 #include "handle.h"
-#include "protect.h"
 #include "redirector.h"
 #include "stream.h"
 #include "trace.h"
+#include "watchdog.h"
 
 /* Of one direction: what may wait, beyond what the socket accounting allows. */
 #define FIFO_BYTES (8u << 20)
@@ -77,7 +77,7 @@ static struct ticket **fifo_slot(struct fifo *f, u64 number)
 /* ---- the stack to deal to -------------------------------------------------------------- */
 
 /* Sharing comes later: then this is the least loaded one. */
-static struct stack *deal_stack(const struct compartment *c)
+struct stack *ipsp_deal_stack(const struct compartment *c)
 {
 	u32 i;
 
@@ -213,7 +213,7 @@ static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f)
 
 void ipsp_deal_run(struct compartment *c)
 {
-	struct stack *s = deal_stack(c);
+	struct stack *s = ipsp_deal_stack(c);
 	bool any;
 
 	lockdep_assert_held(&c->lock);
@@ -225,18 +225,6 @@ void ipsp_deal_run(struct compartment *c)
 		ipsp_stream_submit(s);
 }
 
-static bool fifo_is_pending(const struct compartment *c)
-{
-	return c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length;
-}
-
-static void watchdog_start(struct compartment *c)
-{
-	if (!delayed_work_pending(&c->watchdog))
-		queue_delayed_work(system_highpri_wq, &c->watchdog,
-				   msecs_to_jiffies(c->config.deadline_ms));
-}
-
 /* ---- capture -------------------------------------------------------------------------------- */
 
 static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
@@ -244,7 +232,7 @@ static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
 {
 	if (c->gone)
 		return IPSP_DROP_GONE;
-	if (!deal_stack(c))
+	if (!ipsp_deal_stack(c))
 		return IPSP_DROP_NO_STACK;
 	if (f->length >= FIFO_SLOTS || f->bytes + skb->truesize > FIFO_BYTES)
 		return IPSP_DROP_RING_FULL;
@@ -282,7 +270,7 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 	}
 	spin_unlock_bh(&c->lock);
 	if (!reason)
-		watchdog_start(c);
+		ipsp_watchdog_start(c);
 	return reason;
 }
 
@@ -457,131 +445,6 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	deal_packet(c, t);
 }
 
-/* ---- control records ------------------------------------------------------------------------ */
-
-/* From the first of its refusals on, the stack has a deadline to move. */
-static void control_refuse(struct stack *s, u32 len)
-{
-	if (!s->refused) {
-		s->seen = ipsp_ring_observe(s->down.kpeer);
-		s->moved = ktime_get_ns();
-	}
-	WRITE_ONCE(s->refused, len);
-}
-
-static bool control_put(struct compartment *c, struct stack *s, const struct ipsp_record *rec)
-{
-	struct ipsp_record *at = ipsp_stream_reserve(s, rec->control_len, rec->data_len);
-	const u8 *data = (const u8 *)rec + rec->data_offset;
-
-	if (!at || ((rec->flags & IPSP_RECF_SECRET) && !ipsp_stream_secret(s, at))) {
-		ipsp_ring_cancel(&s->down);
-		control_refuse(s, rec->len);
-		return false;
-	}
-	WRITE_ONCE(s->refused, 0);
-	at->type = rec->type;
-	at->flags = rec->flags;
-	at->band = IPSP_BAND_CONTROL;
-	at->generation = c->generation;
-	memcpy(at + 1, rec + 1, rec->control_len);
-	memcpy((u8 *)at + at->data_offset, data, rec->data_len);
-	return true;
-}
-
-static bool control_is_for(const struct stack *s, u32 index, int target)
-{
-	if (!s || s->state == STACK_BROKEN)
-		return false;
-	return target == IPSP_TARGET_ALL ? s->state == STACK_READY : target == (int)index;
-}
-
-/* Into all or none: what was reserved before the one without room is taken back. */
-static int control_put_all(struct compartment *c, int target, const struct ipsp_record *rec)
-{
-	u32 i, n = 0;
-
-	for (i = 0; i < c->config.stacks; i++) {
-		if (!control_is_for(c->stack[i], i, target))
-			continue;
-		if (!control_put(c, c->stack[i], rec)) {
-			while (i--)
-				if (control_is_for(c->stack[i], i, target))
-					ipsp_ring_cancel(&c->stack[i]->down);
-			return -EAGAIN;
-		}
-		n++;
-	}
-	for (i = 0; i < c->config.stacks; i++)
-		if (control_is_for(c->stack[i], i, target))
-			ipsp_stream_submit(c->stack[i]);
-	return n || target == IPSP_TARGET_ALL ? 0 : -ENOENT;
-}
-
-/* The point of the order at which a stack's history equals the others'. */
-static void control_ready(struct compartment *c, struct stack *s)
-{
-	s->snapshot_end = s->down.own;
-	s->moved = ktime_get_ns();
-	WRITE_ONCE(s->state, STACK_READY);
-	WRITE_ONCE(c->stackless_since, 0);
-	WRITE_ONCE(c->had_stack, true);
-	ipsp_port_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
-	ipsp_deal_run(c);
-}
-
-/* A POLICY record raises the generation; it is in force from this record on. */
-static int control_under_lock(struct compartment *c, int target, struct ipsp_record *rec,
-			      struct protect_list *list)
-{
-	struct ipsp_policy *policy = (struct ipsp_policy *)(rec + 1);
-	u32 generation = c->generation + (list ? 1 : 0);
-	int err;
-
-	if (rec->type == IPSP_REC_POLICY)
-		policy->generation = generation;
-	if (rec->type == IPSP_REC_SNAPSHOT_END)
-		((struct ipsp_snapshot *)(rec + 1))->generation = generation;
-	err = control_put_all(c, target, rec);
-	if (err)
-		return err;
-	if (list) {
-		c->generation = generation;
-		ipsp_protect_commit(c, list);
-	}
-	if (rec->type == IPSP_REC_SNAPSHOT_END && target >= 0)
-		control_ready(c, c->stack[target]);
-	return 0;
-}
-
-int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec,
-		      u32 *generation)
-{
-	struct protect_list *list = NULL;
-	int err;
-
-	lockdep_assert_held(&c->admin);
-	if (target != IPSP_TARGET_ALL &&
-	    (target < 0 || target >= (int)c->config.stacks))
-		return -EINVAL;
-	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
-		list = ipsp_protect_prepare(c, (struct ipsp_policy *)(rec + 1),
-					    (void *)((u8 *)rec + rec->data_offset),
-					    rec->data_len);
-		if (IS_ERR(list))
-			return PTR_ERR(list);
-	}
-	spin_lock_bh(&c->lock);
-	err = control_under_lock(c, target, rec, list);
-	*generation = c->generation;
-	spin_unlock_bh(&c->lock);
-	if (err && list)
-		ipsp_protect_discard(list);
-	if (err == -EAGAIN)
-		watchdog_start(c);
-	return err;
-}
-
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static struct ticket *claim_find(struct compartment *c, u64 number, const struct stack *s)
@@ -680,7 +543,7 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 	return true;
 }
 
-/* ---- death and deadlines --------------------------------------------------------------------- */
+/* ---- death ------------------------------------------------------------------------------------- */
 
 static void ticket_drop(struct ticket *t, u32 reason)
 {
@@ -722,13 +585,12 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	spin_lock_bh(&c->lock);
 	*pending = fifo_take_back(c, &c->fifo[IPSP_DIR_OUT], s);
 	*pending += fifo_take_back(c, &c->fifo[IPSP_DIR_IN], s);
-	if (!deal_stack(c))
+	if (!ipsp_deal_stack(c))
 		WRITE_ONCE(c->stackless_since, ktime_get_ns() ?: 1);
 	ipsp_deal_run(c);
 	spin_unlock_bh(&c->lock);
 	mutex_unlock(&s->kick);
-	mod_delayed_work(system_highpri_wq, &c->watchdog,
-			 msecs_to_jiffies(c->config.successor_ms));
+	ipsp_watchdog_hurry(c);
 	ipsp_release_run(c);
 }
 
@@ -742,84 +604,11 @@ static void fifo_drop_all(struct fifo *f, u32 reason)
 	f->undealt = &f->pending;
 }
 
-/* How old the head is, in its stack's hands; 0: nothing to judge. */
-static u64 fifo_age(struct fifo *f, u64 now)
+void ipsp_deal_drop_all(struct compartment *c, u32 reason)
 {
-	struct ticket *t = list_first_entry_or_null(&f->pending, struct ticket, list);
-
-	if (!t || t->state != TICKET_DEALT)
-		return 0;
-	return now - max(t->dealt_at, f->head_since);
-}
-
-/* What lies behind its snapshot is not late before the stack has read that, if it moves. */
-static u64 watchdog_age(struct compartment *c, struct stack *s, u64 now)
-{
-	u64 age = max(fifo_age(&c->fifo[IPSP_DIR_OUT], now), fifo_age(&c->fifo[IPSP_DIR_IN], now));
-
-	if (s->state != STACK_READY)
-		return 0;
-	return min(age, s->snapshot_read ? now - s->snapshot_read : ipsp_stream_idle(s, now));
-}
-
-/* Both of what a stack may keep waiting: its tickets, and the manager. ns until the next look. */
-static u64 watchdog_stack(struct compartment *c, struct stack *s, u64 now)
-{
-	u64 deadline = (u64)c->config.deadline_ms * NSEC_PER_MSEC;
-	u64 late, full;
-
-	if (s->state == STACK_BROKEN)
-		return 0;
-	ipsp_stream_progress(s);
-	late = watchdog_age(c, s, now);
-	full = ipsp_stream_has_room(s) ? 0 : ipsp_stream_idle(s, now) + 1;
-	if (late > deadline)
-		ipsp_stream_break_locked(s, IPSP_BROKEN_DEADLINE);
-	else if (full > deadline)
-		ipsp_stream_break_locked(s, IPSP_BROKEN_ROOM);
-	if (!full && !fifo_is_pending(c))
-		return 0;
-	late = max(late, full);
-	return late > deadline ? deadline : deadline - late + 1;
-}
-
-static u64 watchdog_successor(struct compartment *c, u64 now)
-{
-	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
-
-	if (deal_stack(c) || !fifo_is_pending(c))
-		return 0;
-	if (c->stackless_since && now - c->stackless_since >= successor) {
-		fifo_drop_all(&c->fifo[IPSP_DIR_OUT], IPSP_DROP_NO_SUCCESSOR);
-		fifo_drop_all(&c->fifo[IPSP_DIR_IN], IPSP_DROP_NO_SUCCESSOR);
-	}
-	return successor / 8 + 1;
-}
-
-/* Under c->lock; ns until the next look, 0: nothing is pending, nobody waits. */
-static u64 watchdog_look(struct compartment *c, u64 now)
-{
-	u64 next = watchdog_successor(c, now);
-	u32 i;
-
-	for (i = 0; i < c->config.stacks; i++)
-		if (c->stack[i])
-			next = min_not_zero(next, watchdog_stack(c, c->stack[i], now));
-	return c->gone ? 0 : next;
-}
-
-static void deal_watchdog(struct work_struct *work)
-{
-	struct compartment *c = container_of(work, struct compartment, watchdog.work);
-	u64 next;
-
-	spin_lock_bh(&c->lock);
-	next = watchdog_look(c, ktime_get_ns());
-	spin_unlock_bh(&c->lock);
-	ipsp_release_run(c);
-	if (next)
-		queue_delayed_work(system_highpri_wq, &c->watchdog,
-				   nsecs_to_jiffies(next) + 1);
+	lockdep_assert_held(&c->lock);
+	fifo_drop_all(&c->fifo[IPSP_DIR_OUT], reason);
+	fifo_drop_all(&c->fifo[IPSP_DIR_IN], reason);
 }
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -835,7 +624,7 @@ static int fifo_init(struct fifo *f)
 int ipsp_deal_compartment_init(struct compartment *c)
 {
 	spin_lock_init(&c->lock);
-	INIT_DELAYED_WORK(&c->watchdog, deal_watchdog);
+	ipsp_watchdog_init(c);
 	if (!fifo_init(&c->fifo[IPSP_DIR_OUT]) && !fifo_init(&c->fifo[IPSP_DIR_IN]))
 		return 0;
 	kvfree(c->fifo[IPSP_DIR_OUT].slot);
@@ -865,10 +654,9 @@ void ipsp_deal_compartment_end(struct compartment *c)
 	for (i = 0; i < c->config.stacks; i++)
 		deal_end_stack(c, i);
 	spin_lock_bh(&c->lock);
-	fifo_drop_all(&c->fifo[IPSP_DIR_OUT], IPSP_DROP_GONE);
-	fifo_drop_all(&c->fifo[IPSP_DIR_IN], IPSP_DROP_GONE);
+	ipsp_deal_drop_all(c, IPSP_DROP_GONE);
 	spin_unlock_bh(&c->lock);
-	cancel_delayed_work_sync(&c->watchdog);
+	ipsp_watchdog_stop(c);
 	ipsp_release_run(c);
 }
 
@@ -876,7 +664,7 @@ void ipsp_deal_compartment_end(struct compartment *c)
 void ipsp_deal_compartment_exit(struct compartment *c)
 {
 	WARN_ON(c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length);
-	cancel_delayed_work_sync(&c->watchdog);
+	ipsp_watchdog_stop(c);
 	kvfree(c->fifo[IPSP_DIR_OUT].slot);
 	kvfree(c->fifo[IPSP_DIR_IN].slot);
 }

@@ -85,20 +85,13 @@ void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 			 u64 number, bool nomerge, int ifindex);
 
-/*
- * IPSP_IOC_CONTROL: a control record (already copied from user, sane lengths, in
- * `rec`) into the streams of target (-1: all READY). Called under c->admin. POLICY
- * swaps the protect list in the same critical section; SNAPSHOT_END makes the target
- * READY. -EAGAIN: no room in one, nothing put.
- */
-int ipsp_deal_control(struct compartment *c, int target, struct ipsp_record *rec,
-		      u32 *generation);
-
 /* A stack went (c->lock not held): its tickets are dealt again or wait. */
 void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
 
 /* Under c->lock: hands undealt tickets to the stack while there is room. */
 void ipsp_deal_run(struct compartment *c);
+struct stack *ipsp_deal_stack(const struct compartment *c);	/* the READY one, or NULL */
+void ipsp_deal_drop_all(struct compartment *c, u32 reason);	/* all that are not answered */
 /*
  * The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. With
  * it, in its run, the `count` - 1 before it, if all of them may be merged.

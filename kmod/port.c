@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "compat/compat.h"
+#include "announce.h"
 #include "compartment.h"
 #include "handle.h"
 #include "mailbox.h"
@@ -209,7 +210,7 @@ static long port_control(struct port_file *p, struct file *file, void *arg)
 	if (!err) {
 		mutex_lock(&p->c->admin);
 		err = p->c->gone ? -EPIPE :
-		      ipsp_deal_control(p->c, in->target, rec, &in->generation);
+		      ipsp_announce(p->c, in->target, rec, &in->generation);
 		mutex_unlock(&p->c->admin);
 	}
 	memzero_explicit(rec, in->size);

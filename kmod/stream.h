@@ -17,7 +17,7 @@ struct compartment;
 /*
  * state     packets  control  KICK   moved by
  * AWAITS    no       own snapshot  yes  attach
- * READY     yes      yes      yes    SNAPSHOT_END (deal.c), under c->lock
+ * READY     yes      yes      yes    SNAPSHOT_END (announce.c), under c->lock
  * BROKEN    no       no       EPIPE  ipsp_stream_break, under c->lock
  */
 enum stack_state { STACK_AWAITS, STACK_READY, STACK_BROKEN };
