@@ -70,7 +70,7 @@ static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
 	return skb;
 }
 
-/* ---- checks of an outbound packet (invariant 4a) --------------------------------------- */
+/* ---- checks of an outbound packet (invariant 4a) --------------------------------- */
 
 /* Bytes before the ESP header, or 0: not what the handle allows. */
 static u32 out_header4(const struct sk_buff *skb, const struct ticket *t)
@@ -113,7 +113,8 @@ static u32 out_extensions6(const struct sk_buff *skb, const struct ticket *t)
 	while (out_is_extension(nexthdr)) {
 		if (at + 8 > room)
 			return 0;
-		len = nexthdr == NEXTHDR_FRAGMENT ? 8 : ipv6_optlen((struct ipv6_opt_hdr *)(ours + at));
+		len = nexthdr == NEXTHDR_FRAGMENT ? 8 :
+		      ipv6_optlen((struct ipv6_opt_hdr *)(ours + at));
 		if (at + len > room || memcmp(ours + at + 1, his + at + 1, len - 1))
 			return 0;
 		nexthdr = ours[at];
@@ -205,7 +206,7 @@ static u32 answer_transformed_out(struct stack *s, struct ticket *t, const struc
 	return err;
 }
 
-/* ---- checks of an inbound packet (invariant 4b) ------------------------------------------ */
+/* ---- checks of an inbound packet (invariant 4b) ---------------------------------- */
 
 static u32 in_check_length(const struct sk_buff *skb)
 {
@@ -328,21 +329,23 @@ static bool in_offload_is_served(const struct ticket *t, const struct ipsp_offlo
 /* The kernel's own reader of such a header, as for packets of a virtual machine. */
 static u32 in_offload(struct sk_buff *skb, const struct ipsp_offload *o)
 {
+	const bool little = virtio_legacy_is_little_endian();
 	const struct virtio_net_hdr hdr = {
 		.flags = o->flags,
 		.gso_type = o->gso_type,
-		.hdr_len = o->header_len,
-		.gso_size = o->gso_size,
-		.csum_start = o->csum_start,
-		.csum_offset = o->csum_offset,
+		.hdr_len = __cpu_to_virtio16(little, o->header_len),
+		.gso_size = __cpu_to_virtio16(little, o->gso_size),
+		.csum_start = __cpu_to_virtio16(little, o->csum_start),
+		.csum_offset = __cpu_to_virtio16(little, o->csum_offset),
 	};
+	bool v4 = skb->protocol == htons(ETH_P_IP);
 
 	if (!o->gso_type) {
 		skb->ip_summed = o->flags ? CHECKSUM_UNNECESSARY : CHECKSUM_NONE;
 		return 0;
 	}
-	if ((o->gso_type == IPSP_GSO_TCPV4) != (skb->protocol == htons(ETH_P_IP)) ||
-	    virtio_net_hdr_to_skb(skb, &hdr, virtio_legacy_is_little_endian()))
+	if (o->gso_type != (v4 ? IPSP_GSO_TCPV4 : IPSP_GSO_TCPV6) ||
+	    virtio_net_hdr_to_skb(skb, &hdr, little))
 		return IPSP_BROKEN_LENGTH;
 	return 0;
 }
@@ -366,7 +369,7 @@ static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct
 	return err ?: in_offload(t->answer, offload);
 }
 
-/* ---- the other verdicts ------------------------------------------------------------------------ */
+/* ---- the other verdicts ---------------------------------------------------------- */
 
 static u32 answer_classify(struct stack *s, struct ticket *t, const struct reply *r)
 {
@@ -444,7 +447,7 @@ static const answer_fn answer_table[3][IPSP_VERDICT_TOOBIG + 1] = {
 	},
 };
 
-/* ---- records ------------------------------------------------------------------------------------ */
+/* ---- records --------------------------------------------------------------------- */
 
 static u32 answer_ticket(struct stack *s, struct ticket *t, const struct reply *r)
 {

@@ -13,7 +13,7 @@ static LIST_HEAD(compartment_list);
 static struct workqueue_struct *compartment_wq;
 static struct compartment *compartment_minor[IPSP_COMPARTMENTS_MAX + 1];
 
-/* ---- configuration --------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------- */
 
 static bool config_name_ok(const char *name)
 {
@@ -62,7 +62,7 @@ static int config_check(const struct ipsp_compartment *c)
 	return 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------ */
 
 static void compartment_free_rcu(struct rcu_head *head)
 {
@@ -192,7 +192,7 @@ static int compartment_enter(struct compartment *c)
 	return 0;
 }
 
-/* ---- the control device's calls -------------------------------------------------------------- */
+/* ---- the control device's calls -------------------------------------------------- */
 
 int ipsp_compartment_add(struct net *net, const struct ipsp_compartment *given)
 {
@@ -340,7 +340,7 @@ int ipsp_compartment_get_info(struct net *net, struct ipsp_compartment *config)
 	return c ? 0 : -ENOENT;
 }
 
-/* ---- for the other rooms --------------------------------------------------------------------- */
+/* ---- for the other rooms --------------------------------------------------------- */
 
 /* Under the mutex, as rules are set. */
 struct compartment *ipsp_compartment_find(struct net *net, const char *name)

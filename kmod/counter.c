@@ -57,7 +57,7 @@ const u8 *ipsp_counter_hash_key(void)
 	return counter_hash_key;
 }
 
-/* ---- tombstones ----------------------------------------------------------------------- */
+/* ---- tombstones ------------------------------------------------------------------ */
 
 static struct tombstone **tombstone_find(const u8 *name)
 {
@@ -100,7 +100,7 @@ static void tombstone_keep(const u8 *name, u64 number, bool inbound)
 	kfree(t);
 }
 
-/* ---- counters --------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------- */
 
 static struct counter *counter_find(const u8 *name)
 {

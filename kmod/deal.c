@@ -74,7 +74,7 @@ static struct ticket **fifo_slot(struct fifo *f, u64 number)
 	return &f->slot[(number >> 1) & (FIFO_SLOTS - 1)];
 }
 
-/* ---- the stack to deal to -------------------------------------------------------------- */
+/* ---- the stack to deal to -------------------------------------------------------- */
 
 /* Sharing comes later: then this is the least loaded one. */
 struct stack *ipsp_deal_stack(const struct compartment *c)
@@ -100,7 +100,7 @@ bool ipsp_deal_has_stack(const struct compartment *c)
 	return has;
 }
 
-/* ---- records ------------------------------------------------------------------------------ */
+/* ---- records --------------------------------------------------------------------- */
 
 static u8 offload_gso_type(const struct sk_buff *skb)
 {
@@ -225,7 +225,7 @@ void ipsp_deal_run(struct compartment *c)
 		ipsp_stream_submit(s);
 }
 
-/* ---- capture -------------------------------------------------------------------------------- */
+/* ---- capture --------------------------------------------------------------------- */
 
 static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
 			   const struct sk_buff *skb)
@@ -419,7 +419,7 @@ void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *
 	}
 }
 
-/* ---- capture: inbound -------------------------------------------------------------------- */
+/* ---- capture: inbound ------------------------------------------------------------ */
 
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 			 u64 number, bool nomerge, int ifindex)
@@ -445,7 +445,7 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	deal_packet(c, t);
 }
 
-/* ---- answers --------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------- */
 
 static struct ticket *claim_find(struct compartment *c, u64 number, const struct stack *s)
 {
@@ -543,7 +543,7 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 	return true;
 }
 
-/* ---- death ------------------------------------------------------------------------------------- */
+/* ---- death ----------------------------------------------------------------------- */
 
 static void ticket_drop(struct ticket *t, u32 reason)
 {
@@ -611,7 +611,7 @@ void ipsp_deal_drop_all(struct compartment *c, u32 reason)
 	fifo_drop_all(&c->fifo[IPSP_DIR_IN], reason);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
 static int fifo_init(struct fifo *f)
 {

@@ -140,7 +140,7 @@ void ipsp_divert_exit(void)
 	kmem_cache_destroy(divert_cache);
 }
 
-/* ---- making one ------------------------------------------------------------------------- */
+/* ---- making one ------------------------------------------------------------------ */
 
 static void divert_fill4(struct xfrm_dst *x, const struct dst_entry *route)
 {

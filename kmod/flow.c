@@ -24,7 +24,7 @@
 static struct kmem_cache *flow_cache;
 static struct kmem_cache *asked_cache;
 
-/* ---- the table ------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------- */
 
 static struct hlist_head *flow_bucket(const struct compartment *c, const struct ipsp_tuple *t)
 {
@@ -158,7 +158,7 @@ static struct flow *flow_get(struct compartment *c, const struct ipsp_tuple *t,
 	return f;
 }
 
-/* ---- flushing ------------------------------------------------------------------------- */
+/* ---- flushing -------------------------------------------------------------------- */
 
 static void flow_flush_matching(struct compartment *c, const struct handle *h, bool bypass)
 {
@@ -193,7 +193,7 @@ void ipsp_flow_flush_handle(struct compartment *c, const struct handle *h)
 	flow_flush_matching(c, h, false);
 }
 
-/* ---- inbound: what the protect list says of a clear packet -------------------------------- */
+/* ---- inbound: what the protect list says of a clear packet ----------------------- */
 
 enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *t,
 				bool protect)
@@ -218,7 +218,7 @@ enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *
 	return READ_ONCE(f->state) == FLOW_BYPASS ? FLOW_BYPASS : FLOW_DROP;
 }
 
-/* ---- packets that wait --------------------------------------------------------------------- */
+/* ---- packets that wait ----------------------------------------------------------- */
 
 static void asked_free(struct asked *a)
 {
@@ -404,7 +404,7 @@ void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_
 	ipsp_flow_put(f);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
 int ipsp_flow_table_init(struct compartment *c)
 {

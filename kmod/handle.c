@@ -26,7 +26,7 @@ static const struct rhashtable_params handle_params = {
 
 static struct workqueue_struct *handle_wq;
 
-/* ---- checks ------------------------------------------------------------------------------ */
+/* ---- checks ---------------------------------------------------------------------- */
 
 static int handle_check_served(const struct ipsp_handle *h)
 {
@@ -86,7 +86,7 @@ static int handle_check(const struct ipsp_handle *h)
 	return handle_check_served(h) ?: handle_check_numbers(h);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------ */
 
 static struct xfrm_state *handle_state(struct net *net, const struct ipsp_handle *h)
 {
@@ -206,7 +206,7 @@ static void handle_unlink(struct handle *h)
 	ipsp_handle_put(h);
 }
 
-/* ---- the ioctls ------------------------------------------------------------------------------ */
+/* ---- the ioctls ------------------------------------------------------------------ */
 
 /* An SPI of ours is one SA's; those we send to are the peer's to choose, and to repeat. */
 static int handle_hash(struct ipsp_net *n, struct handle *h)
@@ -321,7 +321,7 @@ void ipsp_handle_compartment_exit(struct compartment *c)
 		handle_unlink(h);
 }
 
-/* ---- the packet path ---------------------------------------------------------------------- */
+/* ---- the packet path ------------------------------------------------------------- */
 
 static struct handle *handle_find(struct net *net, u8 direction, u8 family,
 				  const void *destination, u8 protocol, __be32 spi)
@@ -388,7 +388,7 @@ void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
 	WRITE_ONCE(h->used_last, now);
 }
 
-/* ---- namespaces, module ------------------------------------------------------------------- */
+/* ---- namespaces, module ---------------------------------------------------------- */
 
 int ipsp_handle_net_init(struct net *net)
 {

@@ -58,7 +58,7 @@ static int input_esp(struct sk_buff *skb, u8 family)
 	return 0;
 }
 
-/* ---- early: before it is routed ------------------------------------------------------- */
+/* ---- early: before it is routed -------------------------------------------------- */
 
 /* Nobody but us sees packets on their way in: no firewall there would miss them. */
 static bool input_is_unwatched(const struct nf_hook_state *state)
@@ -102,7 +102,7 @@ bool ipsp_input_take(struct sk_buff *skb, u32 header)
 	return false;
 }
 
-/* ---- the protocol handlers --------------------------------------------------------------- */
+/* ---- the protocol handlers ------------------------------------------------------- */
 
 static int input_esp4(struct sk_buff *skb)
 {

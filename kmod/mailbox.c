@@ -53,7 +53,7 @@ void ipsp_port_mailbox_init(struct mailbox *m)
 	init_waitqueue_head(&m->room);
 }
 
-/* ---- the queue ------------------------------------------------------------------------------- */
+/* ---- the queue ------------------------------------------------------------------- */
 
 int ipsp_mailbox_add(struct mailbox *m, struct message *msg)
 {
@@ -82,7 +82,7 @@ static void mailbox_unlink(struct mailbox *m, struct message *msg)
 		wake_up_interruptible(&m->room);
 }
 
-/* ---- events ---------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------- */
 
 static bool event_add(struct mailbox *m, const struct ipsp_event *event)
 {
@@ -157,7 +157,7 @@ void ipsp_port_control_room(struct compartment *c)
 	wake_up_interruptible_poll(&c->mailbox.wait, EPOLLOUT);
 }
 
-/* ---- readers --------------------------------------------------------------------------------- */
+/* ---- readers --------------------------------------------------------------------- */
 
 static struct message *mailbox_first(struct port_file *p)
 {
@@ -204,7 +204,7 @@ void ipsp_mailbox_return(struct port_file *p, struct message *msg)
 	spin_unlock_bh(&m->lock);
 }
 
-/* ---- who is there ---------------------------------------------------------------------------- */
+/* ---- who is there ---------------------------------------------------------------- */
 
 /* Admins whose request is out learn that nobody replies; nothing unread stays. */
 static void mailbox_forsake(struct mailbox *m, struct list_head *gone)

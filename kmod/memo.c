@@ -98,7 +98,7 @@ static struct memo *memo_of(const struct sk_buff *skb, u64 rest)
 	return raw_cpu_ptr(&memos[hash_64(rest ^ memo_address(skb), MEMO_BITS)]);
 }
 
-/* ---- asking ----------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------- */
 
 static void memo_count(const struct rule *rule, u8 direction)
 {
@@ -190,5 +190,5 @@ void ipsp_memo_keep(const struct sk_buff *skb, const struct net_device *dev, u8 
 void ipsp_memo_forget(void)
 {
 	atomic_long_inc(&memo_epoch);
-	smp_mb__after_atomic();
+	smp_mb__after_atomic();		/* before a grace period that the caller waits for */
 }

@@ -27,7 +27,7 @@ static dev_t port_devt;
 static struct cdev port_cdev;
 static struct class *port_class;
 
-/* ---- attach ---------------------------------------------------------------------------------- */
+/* ---- attach ---------------------------------------------------------------------- */
 
 static int attach_stack(struct port_file *p, struct file *file, const struct ipsp_attach *a)
 {
@@ -109,7 +109,7 @@ static long port_attach(struct port_file *p, struct file *file, void *arg)
 	return err;
 }
 
-/* ---- stack's calls --------------------------------------------------------------------------- */
+/* ---- stack's calls --------------------------------------------------------------- */
 
 static long port_layout(struct port_file *p, struct file *file, void *arg)
 {
@@ -117,7 +117,7 @@ static long port_layout(struct port_file *p, struct file *file, void *arg)
 	return 0;
 }
 
-/* ---- messages -------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------- */
 
 static long port_getmsg(struct port_file *p, struct file *file, void *arg)
 {
@@ -142,7 +142,7 @@ static long port_putmsg(struct port_file *p, struct file *file, void *arg)
 	return ipsp_port_message_put(p, in, file->f_flags & O_NONBLOCK);
 }
 
-/* ---- manager's calls ------------------------------------------------------------------------- */
+/* ---- manager's calls ------------------------------------------------------------- */
 
 /* Each control part ends in its reserved words. */
 #define CONTROL(type, part, flags) \
@@ -284,7 +284,7 @@ static long port_take(struct port_file *p, struct file *file, void *arg)
 	return fd;
 }
 
-/* ---- the table ------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------- */
 
 #define STACK	BIT(IPSP_ROLE_STACK)
 #define MANAGER	BIT(IPSP_ROLE_MANAGER)
@@ -382,7 +382,7 @@ static long port_ioctl(struct file *file, unsigned int number, unsigned long arg
 	return -ENOTTY;
 }
 
-/* ---- read, write, poll, mmap ----------------------------------------------------------------- */
+/* ---- read, write, poll, mmap ----------------------------------------------------- */
 
 static ssize_t port_read(struct file *file, char __user *user, size_t size, loff_t *at)
 {
@@ -458,7 +458,7 @@ static int port_mmap(struct file *file, struct vm_area_struct *vma)
 	return err ?: ipsp_stream_mmap(p->stack, vma);
 }
 
-/* ---- open, release --------------------------------------------------------------------------- */
+/* ---- open, release --------------------------------------------------------------- */
 
 static int port_open(struct inode *inode, struct file *file)
 {
@@ -537,7 +537,7 @@ static const struct file_operations port_fops = {
 	.llseek = noop_llseek,
 };
 
-/* ---- device nodes ---------------------------------------------------------------------------- */
+/* ---- device nodes ---------------------------------------------------------------- */
 
 /* Asked without mode, uid, gid when the node goes. */
 static char *port_devnode(ipsp_devnode_device *dev, umode_t *mode, kuid_t *uid, kgid_t *gid)

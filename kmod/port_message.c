@@ -12,7 +12,7 @@
 /* The fixed part of a request or reply fits in this, whatever stands behind. */
 #define MESSAGE_HEAD	256
 
-/* ---- get ------------------------------------------------------------------------------------- */
+/* ---- get ------------------------------------------------------------------------- */
 
 wait_queue_head_t *ipsp_port_message_wait(struct port_file *p)
 {
@@ -61,7 +61,7 @@ long ipsp_port_message_get(struct port_file *p, struct ipsp_message *out, bool n
 	return 0;
 }
 
-/* ---- put ------------------------------------------------------------------------------------- */
+/* ---- put ------------------------------------------------------------------------- */
 
 static struct ipsp_admin *message_admin(struct message *msg)
 {

@@ -95,7 +95,7 @@ static unsigned int redirector_drop(struct compartment *c, u32 reason)
 	return NF_DROP;
 }
 
-/* ---- outbound: the first step, and the guard --------------------------------------------- */
+/* ---- outbound: the first step, and the guard ------------------------------------- */
 
 /* Without a stack nothing can be asked; `fail open` lets go what may be clear. */
 static bool redirector_fails_open(const struct look *l)
@@ -191,7 +191,7 @@ static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_sta
 	return redirector_out_look(skb, state, dev, stage, epoch);
 }
 
-/* ---- outbound: the second step ---------------------------------------------------------------- */
+/* ---- outbound: the second step --------------------------------------------------- */
 
 /* After POST_ROUTING, in clear: by the route it would have had, without the chain again. */
 static int capture_clear(struct net *net, struct sock *sk, struct sk_buff *skb)
@@ -279,7 +279,7 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 	return err;
 }
 
-/* ---- the rest of a chain ------------------------------------------------------------------------ */
+/* ---- the rest of a chain --------------------------------------------------------- */
 
 static nf_hookfn hook_local_out, hook_forward, hook_post_routing, hook_behind_snat;
 
@@ -328,7 +328,7 @@ static void chain_go_on_diverted(struct sk_buff *skb, struct nf_hook_state *stat
 	chain_go_on(skb, state, stage);
 }
 
-/* ---- packets that waited ---------------------------------------------------------------------- */
+/* ---- packets that waited --------------------------------------------------------- */
 
 static void resume_hook(struct sk_buff *skb, struct nf_hook_state *state, enum flow_stage stage)
 {
@@ -380,7 +380,7 @@ void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 	rcu_read_unlock();
 }
 
-/* ---- inbound: clear packets ------------------------------------------------------------------------ */
+/* ---- inbound: clear packets ------------------------------------------------------ */
 
 static bool redirector_kernel_asks(const struct net *net, u8 dir)
 {
@@ -467,7 +467,7 @@ static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_stat
 	return redirector_in_look(skb, state, direction, epoch);
 }
 
-/* ---- hooks -------------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------- */
 
 static unsigned int hook_local_out(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)

@@ -26,7 +26,7 @@
 static struct net_device *reinject_device;	/* carries the NAPI of the gro_cells, no more */
 static struct gro_cells reinject_cells;
 
-/* ---- the way to the other end ------------------------------------------------------------ */
+/* ---- the way to the other end ---------------------------------------------------- */
 
 static struct dst_entry *path_lookup4(struct net *net, const struct handle *h, u32 mark)
 {
@@ -93,7 +93,7 @@ struct dst_entry *ipsp_reinject_path(struct compartment *c, struct handle *h,
 	return dst;
 }
 
-/* ---- out ------------------------------------------------------------------------------------ */
+/* ---- out ------------------------------------------------------------------------- */
 
 static void out_inherit(struct sk_buff *skb, const struct sk_buff *from)
 {
@@ -161,7 +161,7 @@ void ipsp_reinject_clear(struct net *net, struct sock *sk, struct sk_buff *skb)
 	dst_output(net, sk, skb);
 }
 
-/* ---- too big ------------------------------------------------------------------------------------ */
+/* ---- too big --------------------------------------------------------------------- */
 
 /* Tells the socket of a local packet, the sender of a forwarded one. */
 void ipsp_reinject_toobig(struct compartment *c, struct ticket *t)
@@ -181,7 +181,7 @@ void ipsp_reinject_toobig(struct compartment *c, struct ticket *t)
 	rcu_read_unlock();
 }
 
-/* ---- in ------------------------------------------------------------------------------------------ */
+/* ---- in -------------------------------------------------------------------------- */
 
 /* The outer packet's link header goes in front of the inner one: GRO and taps look at it. */
 static void in_link_header(struct sk_buff *skb, const struct sk_buff *outer)
@@ -233,7 +233,7 @@ u32 ipsp_reinject_in(struct compartment *c, struct ticket *t)
 	return 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------ */
 
 int ipsp_reinject_init(void)
 {

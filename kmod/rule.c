@@ -32,7 +32,7 @@ bool ipsp_rule_by_owner(const struct net *net)
 	return table && table->by_owner;
 }
 
-/* ---- checks ---------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------- */
 
 static int rule_check(const struct ipsp_rule *r)
 {
@@ -54,7 +54,7 @@ static int rule_check(const struct ipsp_rule *r)
 	return r->compartment[0] || (r->flags & IPSP_RULEF_PROTECT) ? -EINVAL : 0;
 }
 
-/* ---- set and get -------------------------------------------------------------------------- */
+/* ---- set and get ----------------------------------------------------------------- */
 
 static void rule_table_free(struct rule_table *table)
 {
@@ -196,7 +196,7 @@ void ipsp_rule_net_exit(struct net *net)
 	mutex_unlock(&ipsp_compartment_mutex);
 }
 
-/* ---- the packet path ---------------------------------------------------------------------- */
+/* ---- the packet path ------------------------------------------------------------- */
 
 /* As xt_owner: the group of the file that made the socket. */
 static bool rule_gid_match(const struct rule *r, struct sock *sk)

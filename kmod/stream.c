@@ -429,7 +429,7 @@ bool ipsp_stream_has_work(const struct stack *s)
 	return ipsp_ring_observe(s->down.kpeer) != READ_ONCE(s->down.own);
 }
 
-/* ---- one record at a time: a stack that does not mmap --------------------------------- */
+/* ---- one record at a time: a stack that does not mmap ---------------------------- */
 
 static long stream_wait_work(struct stack *s, bool nonblock)
 {

@@ -130,11 +130,11 @@ static inline void *ipsp_ring_reserve(struct ipsp_ring *r, __u32 len)
 	void *at;
 
 	if (need > r->size || need < len)
-		return 0;
+		return (void *)0;
 	if (r->size - ipsp_ring_used(r) < need) {
 		ipsp_ring_refresh_room(r);
 		if (r->size - ipsp_ring_used(r) < need)
-			return 0;
+			return (void *)0;
 	}
 	at = ipsp_ring_at(r, r->head);
 	r->head += need;

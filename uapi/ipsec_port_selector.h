@@ -99,7 +99,7 @@ ipsp_protect_find(const struct ipsp_protect *list, __u32 stride, __u32 count,
 		if (p->direction == t->direction && ipsp_selector_match(&p->selector, t))
 			return p;
 	}
-	return 0;
+	return (void *)0;
 }
 
 #endif
