@@ -94,6 +94,7 @@ static void bench_answer(const struct bench *b)
 	const struct ipsp_answer *answer = (const struct ipsp_answer *)(up + sizeof(struct ipsp_record));
 
 	transform_answer(transform, (const struct ipsp_record *)down, up, sizeof(up));
+	transform_flush(transform);
 	bench_check(answer->verdict == IPSP_VERDICT_TRANSFORMED && answer->segments == b->segments,
 		    "a packet was refused");
 }

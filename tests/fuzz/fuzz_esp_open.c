@@ -187,9 +187,12 @@ static void fuzz_open(uint8_t kind, const uint8_t *packet, size_t len)
 	uint8_t *down = fuzz_record(IPSP_REC_UNPROTECT, &about, sizeof(about), packet, len);
 	size_t room = transform_room((void *)down);
 	uint8_t *up = malloc(room);
+	size_t got;
 
 	fuzz_check(up != NULL);
-	fuzz_judge(up, transform_answer(transform, (void *)down, up, room));
+	got = transform_answer(transform, (void *)down, up, room);
+	transform_flush(transform);
+	fuzz_judge(up, got);
 	free(up);
 	free(down);
 }

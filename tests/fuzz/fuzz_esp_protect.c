@@ -139,6 +139,7 @@ static const struct ipsp_record *fuzz_ask(uint16_t type, const struct ipsp_packe
 
 	fuzz_check(up != NULL);
 	got = transform_answer(transform, (void *)down, up, room);
+	transform_flush(transform);
 	fuzz_check(got <= room && up->len == got && ipsp_record_is_sane(up, (uint32_t)got));
 	free(down);
 	return up;

@@ -60,6 +60,7 @@ int main(void)
 			fputs("sim: an answer does not fit\n", stderr);
 			return EXIT_FAILURE;
 		}
+		transform_flush(transform);
 		sim_write((uint32_t)len);
 	}
 	return transform ? EXIT_SUCCESS : EXIT_FAILURE;
