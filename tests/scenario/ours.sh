@@ -271,7 +271,7 @@ capture_off() {
 	cat "$work/$captures.json"
 	return $status
 }
-complete() { kill -USR2 "$1" && tail -c 200 "$2" | grep -qa 'end of capture'; }
+complete() { kill -USR2 "$1" && grep -qa 'end of capture' "$2"; }
 json() { python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$1" "$2"; }
 
 # ---- files over HTTP --------------------------------------------------------------------------------------------------
