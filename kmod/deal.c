@@ -377,46 +377,34 @@ static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_
 	deal_packet(c, t);
 }
 
-/* Super-packets that the record cannot say (tunnels inside, SCTP, frag lists). */
-static bool packet_needs_cut(const struct sk_buff *skb)
+static void deal_protect_drop(struct compartment *c, u32 reason)
 {
-	const u32 known = SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_UDP_L4 | SKB_GSO_TCP_ECN |
-			  SKB_GSO_DODGY | SKB_GSO_TCP_FIXEDID;
-
-	return skb_is_gso(skb) && (skb_shinfo(skb)->gso_type & ~known);
+	ipsp_count(c, CAPTURED);
+	ipsp_count_drop(c, reason);
 }
 
 void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 		       u16 flags)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, h, skb);
-	struct sk_buff *segs, *next;
+	struct sk_buff_head parts;
 	u32 mtu;
 
 	if (!path) {
-		ipsp_count(c, CAPTURED);
-		ipsp_count_drop(c, IPSP_DROP_GONE);
+		deal_protect_drop(c, IPSP_DROP_GONE);
 		kfree_skb(skb);
 		return;
 	}
 	mtu = ipsp_handle_inner_mtu(h, dst_mtu(path));
 	dst_release(path);
-	if (!packet_needs_cut(skb)) {
+	flags = ipsp_cut_flags(skb, flags, mtu);
+	if (!ipsp_cut_is_due(h, skb, flags, mtu))
 		deal_protect_one(c, h, skb, flags, mtu);
-		return;
-	}
-	segs = skb_gso_segment(skb, NETIF_F_SG);
-	if (IS_ERR_OR_NULL(segs)) {
-		ipsp_count(c, CAPTURED);
-		ipsp_count_drop(c, IPSP_DROP_NO_MEMORY);
-		kfree_skb(skb);
-		return;
-	}
-	consume_skb(skb);
-	skb_list_walk_safe(segs, skb, next) {
-		skb_mark_not_on_list(skb);
-		deal_protect_one(c, h, skb, flags, mtu);
-	}
+	else if (!ipsp_cut(c->net, skb, &flags, mtu, &parts))
+		deal_protect_drop(c, IPSP_DROP_NO_MEMORY);
+	else
+		while ((skb = __skb_dequeue(&parts)))
+			deal_protect_one(c, h, skb, flags, mtu);
 }
 
 /* ---- capture: inbound ------------------------------------------------------------ */

@@ -39,6 +39,13 @@ bool ipsp_divert_is_ours(const struct dst_entry *dst);
 struct dst_entry *ipsp_divert_path(struct dst_entry *dst);
 int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb);
 
+/* cut.c: what a packet is cut into before it is dealt. Flags: may it be too long? */
+u16 ipsp_cut_flags(const struct sk_buff *skb, u16 flags, u32 mtu);
+bool ipsp_cut_is_due(const struct handle *h, const struct sk_buff *skb, u16 flags, u32 mtu);
+/* Takes skb over; false: no memory. */
+bool ipsp_cut(struct net *net, struct sk_buff *skb, u16 *flags, u32 mtu,
+	      struct sk_buff_head *parts);
+
 /* input.c: protocol handlers for ESP */
 int ipsp_input_init(void);
 void ipsp_input_exit(void);
