@@ -163,6 +163,23 @@ void ipsp_reinject_clear(struct net *net, struct sock *sk, struct sk_buff *skb)
 
 /* ---- too big --------------------------------------------------------------------- */
 
+/*
+ * The kernel's ESP tells a datagram socket while it sends, by its route. Ours tells it
+ * later, by an error that its next call returns, as an ICMP error does, to those who asked
+ * for errors or are connected.
+ */
+static void toobig_local(struct sk_buff *skb, u32 mtu)
+{
+	struct sock *sk = skb->sk;
+
+	xfrm_local_error(skb, mtu);
+	if ((sk->sk_type != SOCK_DGRAM && sk->sk_type != SOCK_RAW) ||
+	    (sk->sk_state != TCP_ESTABLISHED && skb_queue_empty_lockless(&sk->sk_error_queue)))
+		return;
+	WRITE_ONCE(sk->sk_err, EMSGSIZE);
+	sk_error_report(sk);
+}
+
 /* Tells the socket of a local packet, the sender of a forwarded one. */
 void ipsp_reinject_toobig(struct compartment *c, struct ticket *t)
 {
@@ -173,7 +190,7 @@ void ipsp_reinject_toobig(struct compartment *c, struct ticket *t)
 	rcu_read_lock();
 	skb->dev = path->dev;
 	if ((t->flags & IPSP_PKT_LOCAL) && skb->sk && sk_fullsock(skb->sk))
-		xfrm_local_error(skb, t->answer_mtu);
+		toobig_local(skb, t->answer_mtu);
 	else if (v4)
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(t->answer_mtu));
 	else
