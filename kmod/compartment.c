@@ -236,6 +236,8 @@ int ipsp_compartment_del(struct net *net, const char *name)
 	else
 		compartment_end(c);
 	mutex_unlock(&ipsp_compartment_mutex);
+	if (!err)
+		rcu_barrier();		/* the dsts that it diverted hold the module until then */
 	return err;
 }
 

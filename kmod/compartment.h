@@ -36,6 +36,7 @@ struct compartment {
 	struct device *device;
 	struct ipsp_compartment config;	/* defaults filled in; SET writes under admin */
 	atomic_t rules;			/* rules that name us: DEL is EBUSY */
+	atomic_t files;			/* open ports, until they hold the module no more */
 
 	struct mutex admin;		/* protects: attach/detach, config, handles, policy */
 	spinlock_t lock;		/* protects: fifo[], the down rings, stack[], generation */

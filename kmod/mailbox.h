@@ -27,6 +27,7 @@ struct port_file {
 	u64 request;			/* " id of the one that is out; 0: none */
 	bool forsaken;			/* " the manager went before it replied */
 	wait_queue_head_t wait;		/* ADMIN */
+	struct rcu_head rcu;
 };
 
 struct message {

@@ -446,7 +446,7 @@ static __poll_t port_poll(struct file *file, poll_table *wait)
 		return ipsp_stream_poll(p->stack, file, wait);
 	poll_wait(file, ipsp_port_message_wait(p), wait);
 	if (READ_ONCE(p->c->gone))
-		return EPOLLERR;
+		return EPOLLERR | (atomic_read(&p->c->files) == 1 ? EPOLLHUP : 0);
 	return p->role == IPSP_ROLE_MANAGER ? poll_manager(p) : poll_admin(p);
 }
 
@@ -478,6 +478,7 @@ static int port_open(struct inode *inode, struct file *file)
 		kfree(p);
 		return -ENODEV;
 	}
+	atomic_inc(&p->c->files);
 	INIT_LIST_HEAD(&p->list);
 	INIT_LIST_HEAD(&p->replies);
 	init_waitqueue_head(&p->wait);
@@ -505,6 +506,20 @@ static int port_flush(struct file *file, fl_owner_t id)
 	return 0;
 }
 
+/*
+ * The file gives its reference on the module back right after release, and a grace period
+ * later nobody can be between the two any more.
+ */
+static void port_free_rcu(struct rcu_head *head)
+{
+	struct port_file *p = container_of(head, struct port_file, rcu);
+
+	atomic_dec(&p->c->files);
+	ipsp_compartment_put(p->c);
+	kfree(p);
+	ipsp_stats_freed();
+}
+
 /* Nobody is inside a call, asleep or mapped: each of those holds the file. */
 static int port_release(struct inode *inode, struct file *file)
 {
@@ -517,9 +532,7 @@ static int port_release(struct inode *inode, struct file *file)
 		mmdrop(p->mm);
 	if (p->pids)
 		put_pid_ns(p->pids);
-	ipsp_compartment_put(p->c);
-	kfree(p);
-	ipsp_stats_freed();
+	call_rcu(&p->rcu, port_free_rcu);
 	return 0;
 }
 

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "portctl.h"
@@ -137,22 +139,53 @@ static int compartment_add(const char *name, struct words *w)
 
 /* ---- the others --------------------------------------------------------------------------- */
 
-static int compartment_del(const char *name)
+#define END_TRIES 2000			/* 10 s */
+
+/* Its manager and stacks end by themselves; when they have, the module can be removed. */
+static void wait_for_end(const char *name, int port)
+{
+	const struct timespec pause = { 0, 5000000 };
+	struct pollfd p = { .fd = port };
+	int i;
+
+	for (i = 0; i < END_TRIES && poll(&p, 1, 0) >= 0 && !(p.revents & POLLHUP); i++)
+		nanosleep(&pause, NULL);
+	if (i == END_TRIES)
+		fprintf(stderr, "ipsec-portctl: compartment %s is deleted, but somebody still has "
+			"its port open\n", name);
+}
+
+static int del(const char *name)
 {
 	struct ipsp_name n;
 	int err;
 
 	memset(&n, 0, sizeof(n));
-	if (strlen(name) >= sizeof(n.name))
-		return portctl_refused(name, -ENOENT);
 	strcpy(n.name, name);
 	err = device_control(IPSP_CTL_COMPARTMENT_DEL, &n);
-	if (err == -EBUSY) {
-		fprintf(stderr, "ipsec-portctl: compartment %s: a rule names it; wanted: rules "
-			"without it\n", name);
-		return 1;
-	}
-	return err ? portctl_refused(name, err) : 0;
+	if (err != -EBUSY)
+		return err ? portctl_refused(name, err) : 0;
+	fprintf(stderr, "ipsec-portctl: compartment %s: a rule names it; wanted: rules without "
+		"it\n", name);
+	return 1;
+}
+
+static int compartment_del(const char *name)
+{
+	struct ipsp_compartment now;
+	int err = get(name, &now), port;
+
+	if (err)
+		return portctl_refused(name, err);
+	port = device_open(name, O_RDWR | O_CLOEXEC);
+	if (port >= 0)
+		device_attach(port, IPSP_ROLE_ADMIN, 0);
+	err = del(name);
+	if (!err && port >= 0)
+		wait_for_end(name, port);
+	if (port >= 0)
+		close(port);
+	return err;
 }
 
 static int compartment_set(const char *name, struct words *w)

@@ -21,7 +21,8 @@
  *   IPSP_CTL_COMPARTMENT_ADD   in: ipsp_compartment; makes /dev/ipsec-port/NAME.
  *                              EEXIST: name taken on this machine; EINVAL: a bad
  *                              or reserved name; ENOSPC: 64 compartments exist
- *   IPSP_CTL_COMPARTMENT_DEL   in: name. EBUSY: a rule names it
+ *   IPSP_CTL_COMPARTMENT_DEL   in: name. EBUSY: a rule names it. Its manager and stacks
+ *                              end by themselves; see poll
  *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only fail_open, deadline,
  *                              successor and mark may differ from what was given
  *   IPSP_CTL_COMPARTMENT_GET   in: name, or "" and index >= 0 to list this
@@ -62,7 +63,9 @@
  *   IPSP_IOC_HASH_KEY MANAGER: the key with which counters are named (see 4)
  *   IPSP_IOC_STORE    MANAGER: keeps one descriptor (a regular shmem file) in the
  *                     port, -1 forgets it; IPSP_IOC_TAKE returns it. ENOENT: none
- *   poll: POLLIN a record to read, POLLOUT room to put one, POLLERR broken.
+ *   poll: POLLIN a record to read, POLLOUT room to put one, POLLERR broken; MANAGER and
+ *   ADMIN: POLLERR also when the compartment is deleted, and POLLHUP beside it (looked at
+ *   again, it does not wake) when nobody else has the port open any more.
  *
  * 3. Records
  *   One message: a 64-byte header, a control part of fixed layout for its type, a

@@ -345,6 +345,33 @@ static void test_gone(void)
 	child_end(&k);
 }
 
+/* Who deletes a compartment can tell when nobody uses its port, and the module, any more. */
+static void test_end(void)
+{
+	struct ipsp_attach a = { .role = IPSP_ROLE_ADMIN };
+	struct ipsp_name n = { .name = NAME };
+	struct pollfd p = { 0 };
+	struct child k;
+	int i;
+
+	begin(5000);
+	k = attached();
+	p.fd = open_soon(DEVICE);
+	if (ioctl(p.fd, IPSP_IOC_ATTACH, &a) || ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n))
+		tap_give_up("compartment del");
+	child_status(&k);
+	poll(&p, 1, 0);
+	TAP_EQUAL(p.revents, POLLERR, "deleted, and its manager has the port still open");
+	close(port);
+	for (i = 0; i < 500 && !(p.revents & POLLHUP); i++) {
+		usleep(10000);
+		poll(&p, 1, 0);
+	}
+	TAP_EQUAL(p.revents, POLLERR | POLLHUP, "then nobody but us has");
+	close(p.fd);
+	child_end(&k);
+}
+
 /* ---- a manager's successor -------------------------------------------------------------------- */
 
 static void test_successor(void)
@@ -546,7 +573,7 @@ static void test_snapshot(void)
 int main(void)
 {
 	static void (*const tests[])(void) = {
-		test_close, test_exit, test_lie, test_gone, test_successor, test_room, test_stuck,
+		test_close, test_exit, test_lie, test_gone, test_end, test_successor, test_room, test_stuck,
 		test_turn, test_snapshot, test_pids,
 	};
 	size_t i;

@@ -143,12 +143,14 @@ ends_down() {
 		fi
 	done
 	if [ "${KEEP_MODULE:-0}" = 0 ]; then
+		until_true 10 all_freed || say "not all objects are freed"
 		made=$(objects) || return 1
 		say "objects made and freed: $made"
 		rmmod ipsec_port || return 1
 		[ "${made% *}" = "${made#* }" ]
 	fi
 }
+all_freed() { local made; made=$(objects) && [ "${made% *}" = "${made#* }" ]; }
 settled() { [ "$(stat_of "$1" pending)" = 0 ]; }
 # objects the module made and freed, in this namespace; equal when no compartment is left
 objects() {
