@@ -161,8 +161,10 @@ static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
 	return 0;
 }
 
-/* The longest that all segments of a ticket may be together; cannot overflow: the
- * packet is under 128 KiB, count under 64 Ki, the overhead under 1 KiB. */
+/*
+ * The longest that all segments of a ticket may be together; cannot overflow: the
+ * packet is under 128 KiB, count under 64 Ki, the overhead under 1 KiB.
+ */
 static u64 out_bound(const struct ticket *t, u32 segments)
 {
 	const struct ipsp_handle *h = &t->handle->config;

@@ -84,8 +84,10 @@ static struct dst_entry *divert_check(struct dst_entry *dst, u32 cookie)
 	return divert_is_current(dst) ? dst : NULL;
 }
 
-/* A module reference may go here: RCU callbacks run with bottom halves off, and a module's
- * text outlives the grace period that its removal waits for. */
+/*
+ * A module reference may go here: RCU callbacks run with bottom halves off, and a module's
+ * text outlives the grace period that its removal waits for.
+ */
 static void divert_destroy(struct dst_entry *dst)
 {
 	struct divert *d = divert_of(dst);

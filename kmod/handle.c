@@ -14,7 +14,6 @@
 #include "compartment.h"
 #include "handle.h"
 #include "ipsec_port_ring.h"
-#include "layout.h"
 #include "netns.h"
 
 static const struct rhashtable_params handle_params = {

@@ -48,8 +48,10 @@ void ipsp_mailbox_free(struct message *msg);		/* zeroes it */
 /* Under m->lock. 0: msg is the manager's; -EPIPE: there is none; -EAGAIN: full. */
 int ipsp_mailbox_add(struct mailbox *m, struct message *msg);
 bool ipsp_mailbox_has_room(struct mailbox *m);		/* for a request; a hint */
-/* The next one of p, at most *size long and of that band or above; NULL: none,
- * -EAGAIN: it is of a lower band, -EMSGSIZE: *size says what it needs. */
+/*
+ * The next one of p, at most *size long and of that band or above; NULL: none,
+ * -EAGAIN: it is of a lower band, -EMSGSIZE: *size says what it needs.
+ */
 struct message *ipsp_mailbox_take(struct port_file *p, u32 band, u32 *size);
 void ipsp_mailbox_return(struct port_file *p, struct message *msg);
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* main.c - the rooms of the module in the order they open, and in reverse */
+#include <linux/build_bug.h>
 #include <linux/module.h>
 #include "compartment.h"
 #include "handle.h"
+#include "ipsec_port_ring.h"
+#include "ipsec_port_layout.h"		/* asserted here, for all */
 #include "netns.h"
 #include "redirector.h"
 

@@ -41,8 +41,10 @@ void ipsp_port_forget(struct compartment *c);
 void ipsp_port_mailbox_init(struct mailbox *m);
 void ipsp_port_mailbox_wake(struct mailbox *m);
 
-/* An event for the manager; any context; counted as lost when the mailbox is full.
- * `pid`: the stack's process, or NULL; told by the number that the manager knows. */
+/*
+ * An event for the manager; any context; counted as lost when the mailbox is full.
+ * `pid`: the stack's process, or NULL; told by the number that the manager knows.
+ */
 void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
 		     u64 count);
 /* A whole record (an ACQUIRE) for the manager; false: full. Any context. */

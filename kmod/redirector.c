@@ -52,8 +52,10 @@ static u8 state_family(const struct nf_hook_state *state)
 	return state->pf == NFPROTO_IPV4 ? 4 : 6;
 }
 
-/* What the rules say of a packet going `direction` by dev. Malformed packets pass to those
- * who judge them, unless a rule set stands that could be meant: they match no rule. */
+/*
+ * What the rules say of a packet going `direction` by dev. Malformed packets pass to those
+ * who judge them, unless a rule set stands that could be meant: they match no rule.
+ */
 static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 family,
 				    u8 direction, const struct net_device *dev,
 				    struct look *l)

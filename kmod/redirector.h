@@ -17,8 +17,10 @@ void ipsp_redirector_sending(bool sending);
 void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 			    struct nf_hook_state *state, struct flow *f);
 
-/* packet.c: fills the tuple from an skb whose network header is set; false: no IP,
- * malformed. Sets IPSP_PKT_FRAGMENT in *flags for a fragment. */
+/*
+ * packet.c: fills the tuple from an skb whose network header is set; false: no IP,
+ * malformed. Sets IPSP_PKT_FRAGMENT in *flags for a fragment.
+ */
 bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
 		       u16 *flags);
 
@@ -58,8 +60,10 @@ void ipsp_offload_init(void);
 void ipsp_offload_exit(void);
 struct sk_buff *ipsp_offload_gather(struct sk_buff *head, u32 mtu);
 
-/* reinject.c: what release does with an answered ticket; softirqs off, RCU read side.
- * out and in: 0, or the reason (IPSP_DROP_*) why nothing left; the answer stays then. */
+/*
+ * reinject.c: what release does with an answered ticket; softirqs off, RCU read side.
+ * out and in: 0, or the reason (IPSP_DROP_*) why nothing left; the answer stays then.
+ */
 int ipsp_reinject_init(void);
 void ipsp_reinject_exit(void);
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t);

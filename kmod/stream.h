@@ -80,15 +80,18 @@ long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
 long ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
 __poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait);
 
-/* Breaks the attachment: POLLERR, mappings zapped, tickets dealt again, the process killed
+/*
+ * Breaks the attachment: POLLERR, mappings zapped, tickets dealt again, the process killed
  * if it is at fault (a cause). Any context; the slow part runs in a work. The second form:
- * under c->lock. */
+ * under c->lock.
+ */
 void ipsp_stream_break(struct stack *s, u32 cause);
 void ipsp_stream_break_locked(struct stack *s, u32 cause);
 
 /* Under c->lock. NULL: no room. The header's len is set; the caller fills the rest. */
 struct ipsp_record *ipsp_stream_reserve(struct stack *s, u32 control_len, u32 data_len);
-bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);	/* false: too many */
+/* false: too many */
+bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);
 void ipsp_stream_submit(struct stack *s);	/* publishes and wakes */
 bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
 /* Under c->lock: room for the refused control record, if there is one; for a packet beside it. */

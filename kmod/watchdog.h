@@ -7,7 +7,7 @@ struct compartment;
 
 void ipsp_watchdog_init(struct compartment *c);
 void ipsp_watchdog_start(struct compartment *c);	/* something waits; any context */
-void ipsp_watchdog_hurry(struct compartment *c);	/* a stack went: look at the successor's time */
+void ipsp_watchdog_hurry(struct compartment *c);	/* a stack went: wait for its successor */
 void ipsp_watchdog_stop(struct compartment *c);		/* and wait until it has; sleeps */
 
 #endif

@@ -2,10 +2,11 @@
 /*
  * uapi_layout.c - the interface's structs are laid out as the module was compiled
  *
- * It does not compile where a size or an offset differs from the list in kmod/layout.h,
- * which the module asserts too. What the list cannot assert of itself is looked at when
- * run: that its members fill each struct. So none is missing from it, no padding is left
- * that the compiler chose, and none through which the kernel could tell what it held.
+ * It does not compile where a size or an offset differs from the list in
+ * ipsec_port_layout.h, which the module asserts too. What the list cannot assert of itself
+ * is looked at when run: that its members fill each struct. So none is missing from it, no
+ * padding is left that the compiler chose, and none through which the kernel could tell what
+ * it held.
  */
 #include <assert.h>
 #include <stddef.h>
@@ -14,7 +15,7 @@
 #include "ipsec_port.h"
 #include "ipsec_port_ring.h"
 
-#include "kmod/layout.h"		/* the assertions */
+#include "ipsec_port_layout.h"		/* the assertions */
 
 struct member {
 	const char *type, *name;	/* name NULL: the struct itself */
@@ -24,7 +25,7 @@ struct member {
 #define SIZE(type, bytes) { #type, NULL, 0, bytes },
 #define AT(type, member, at, bytes) { #type, #member, at, bytes },
 static const struct member list[] = {
-#include "kmod/layout.h"
+#include "ipsec_port_layout.h"
 };
 #define ENTRIES (sizeof(list) / sizeof(list[0]))
 

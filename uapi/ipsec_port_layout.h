@@ -1,11 +1,11 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * layout.h - every struct of the interface, each member's offset and size, pinned
+ * ipsec_port_layout.h - every struct of the interface, each member's offset and size, pinned
  *
  * A reviewer cannot see a layout change, the compiler can. SIZE(struct, bytes) is followed
  * by an AT(struct, member, offset, bytes) for each member, in order. By themselves they
  * assert; who includes this file with other meanings of SIZE and AT gets the list. So the
- * module and tests/kselftest/uapi_layout.c check one text.
+ * module and tests/kselftest/uapi_layout.c check one text. Wants static_assert and offsetof.
  */
 #ifndef SIZE
 #define SIZE(type, bytes) static_assert(sizeof(struct ipsp_##type) == (bytes));
