@@ -7,15 +7,31 @@
 #include "portctl.h"
 #include "words/device.h"
 
-int manager_main(const struct portctl *p, struct words *w)
+/* A long list comes in several replies. */
+static int manager_ask(const struct portctl *p, const struct words *w, int *status)
 {
 	static struct device_reply reply;
 	__u32 flags = (p->json ? IPSP_ADMINF_JSON : 0) | (p->keys ? IPSP_ADMINF_KEYS : 0);
 	int err;
 
+	do {
+		err = device_request(p->compartment, flags, w->word + w->at, w->count - w->at,
+				     &reply);
+		if (!err)
+			fwrite(reply.text, 1, reply.length, reply.status ? stderr : stdout);
+		*status = reply.status;
+		explicit_bzero(reply.text, sizeof(reply.text));
+	} while (!err && reply.next);
+	return err;
+}
+
+int manager_main(const struct portctl *p, struct words *w)
+{
+	int err, status;
+
 	if (!p->compartment)
 		return portctl_usage("%s: no compartment; wanted: -c NAME", word_peek(w));
-	err = device_request(p->compartment, flags, w->word + w->at, w->count - w->at, &reply);
+	err = manager_ask(p, w, &status);
 	if (err == -EPIPE)
 		return portctl_usage("compartment \"%s\": no manager; wanted: a running ipsec-portd",
 				     p->compartment);
@@ -24,8 +40,5 @@ int manager_main(const struct portctl *p, struct words *w)
 				     p->compartment);
 	if (err)
 		return portctl_refused(p->compartment, err);
-	fwrite(reply.text, 1, reply.length, reply.status ? stderr : stdout);
-	err = reply.status;
-	explicit_bzero(&reply, sizeof(reply));
-	return err;
+	return status;
 }

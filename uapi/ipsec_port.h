@@ -815,7 +815,9 @@ struct ipsp_admin {
 	__s32 pid;
 	__s32 status;			/* reply: exit status */
 	__u32 flags;			/* IPSP_ADMINF_* */
-	__u32 reserved[7];
+	__u32 start;			/* request: entries of a list to leave out; reply: where
+					 * the list goes on that this much did not hold, or 0 */
+	__u32 reserved[6];
 };
 
 #endif

@@ -113,7 +113,8 @@ SIZE(event, 64) AT(event, event, 0, 4) AT(event, cause, 4, 4) AT(event, stack, 8
 AT(event, pid, 12, 4) AT(event, handle, 16, 4) AT(event, reserved32, 20, 4)
 AT(event, count, 24, 8) AT(event, time, 32, 8) AT(event, reserved, 40, 24)
 SIZE(admin, 56) AT(admin, id, 0, 8) AT(admin, uid, 8, 4) AT(admin, gid, 12, 4)
-AT(admin, pid, 16, 4) AT(admin, status, 20, 4) AT(admin, flags, 24, 4) AT(admin, reserved, 28, 28)
+AT(admin, pid, 16, 4) AT(admin, status, 20, 4) AT(admin, flags, 24, 4) AT(admin, start, 28, 4)
+AT(admin, reserved, 32, 24)
 SIZE(word, 128) AT(word, kindex, 0, 4) AT(word, reserved, 4, 124)
 SIZE(words, 256) AT(words, down, 0, 128) AT(words, up, 128, 128)
 

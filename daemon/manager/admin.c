@@ -14,11 +14,30 @@ struct request {
 	struct words *w;
 	struct text *out;
 	__u32 flags;
+	__u32 start, next;		/* of a list: entries said before; where the next reply begins */
 };
 
 static int admin_fail(struct request *r, const char *what, int err)
 {
 	return word_fail(r->w, WORD_STATUS_REFUSED, "%s: %s", what, strerror(-err));
+}
+
+/* Entries from r->start on, as many as a reply holds whole; one entry always fits. */
+static void admin_list(struct request *r, __u32 count, void (*show)(struct request *r, __u32 i))
+{
+	const size_t end_of_list = 4;
+	size_t whole;
+	__u32 i;
+
+	for (i = r->start; i < count; i++) {
+		whole = r->out->used;
+		show(r, i);
+		if (!r->out->is_full && r->out->room - r->out->used > end_of_list)
+			continue;
+		text_cut(r->out, whole);
+		r->next = i;
+		return;
+	}
 }
 
 /* ---- state ------------------------------------------------------------------------------- */
@@ -116,7 +135,8 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
 		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
 		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu}",
-		 r->out->used && r->out->base[r->out->used - 1] == '}' ? "," : "",
+		 r->out->used ? r->out->base[r->out->used - 1] == '}' ? "," : "" :
+				r->start ? "," : "",
 		 address_text(a, sa->sa.family, sa->sa.source),
 		 address_text(b, sa->sa.family, sa->sa.destination), __builtin_bswap32(sa->sa.spi),
 		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
@@ -142,17 +162,20 @@ static void state_show(struct request *r, const struct database_sa *sa)
 	explicit_bzero(&line, sizeof(line));
 }
 
+static void state_show_nth(struct request *r, __u32 i)
+{
+	const struct database_sa *sa = &database_sas(r->m->database)[i];
+
+	if (sa->used)
+		state_show(r, sa);
+}
+
 static int state_list(struct request *r)
 {
-	const struct database_sa *sa = database_sas(r->m->database);
-	const struct database_sa *end = sa + r->m->database->sas_max;
-
-	if (r->flags & IPSP_ADMINF_JSON)
+	if ((r->flags & IPSP_ADMINF_JSON) && !r->start)
 		text_add(r->out, "[");
-	for (; sa < end; sa++)
-		if (sa->used)
-			state_show(r, sa);
-	if (r->flags & IPSP_ADMINF_JSON)
+	admin_list(r, r->m->database->sas_max, state_show_nth);
+	if ((r->flags & IPSP_ADMINF_JSON) && !r->next)
 		text_add(r->out, "]\n");
 	return 0;
 }
@@ -232,12 +255,14 @@ static int policy_flush(struct request *r)
 	return 0;
 }
 
+static void policy_show_nth(struct request *r, __u32 i)
+{
+	policy_text(r->out, &database_policies(r->m->database)[i]);
+}
+
 static int policy_list(struct request *r)
 {
-	uint32_t i;
-
-	for (i = 0; i < r->m->database->policies; i++)
-		policy_text(r->out, &database_policies(r->m->database)[i]);
+	admin_list(r, r->m->database->policies, policy_show_nth);
 	return 0;
 }
 
@@ -319,7 +344,7 @@ static int admin_split(const char *data, __u32 length, const char **word)
 }
 
 static void admin_reply(struct manager *m, const struct ipsp_record *request, int status,
-			const struct text *out)
+			const struct text *out, __u32 next)
 {
 	static struct {
 		_Alignas(64) char bytes[IPSP_ADMIN_MAX + 256];
@@ -338,6 +363,7 @@ static void admin_reply(struct manager *m, const struct ipsp_record *request, in
 	memset(b.bytes + at + out->used, 0, rec->len - at - out->used);
 	admin->id = ((const struct ipsp_admin *)(request + 1))->id;
 	admin->status = status;
+	admin->start = next;
 	if (write(m->fd, b.bytes, rec->len) < 0 && errno != ENOENT)
 		fprintf(stderr, "ipsec-portd: reply: %s\n", strerror(errno));
 	explicit_bzero(&b, rec->len);
@@ -350,7 +376,7 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 	const char *word[WORD_COUNT_MAX];
 	struct words w;
 	struct text out;
-	struct request r = { m, &w, &out, admin->flags };
+	struct request r = { m, &w, &out, admin->flags, admin->start, 0 };
 	int n = admin_split((const char *)rec + rec->data_offset, rec->data_len, word);
 
 	text_init(&out, room, sizeof(room));
@@ -361,7 +387,7 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 	} else {
 		w.status = 0;
 	}
-	admin_reply(m, rec, w.status, &out);
+	admin_reply(m, rec, w.status, &out, w.status ? 0 : r.next);
 	explicit_bzero(room, out.used);
 	explicit_bzero(rec, rec->len);
 }

@@ -57,7 +57,8 @@ struct device_buffer {
 	_Alignas(64) char bytes[DEVICE_DATA + IPSP_ADMIN_MAX];
 };
 
-static int request_fill(struct device_buffer *b, __u32 flags, const char *const *word, int count)
+static int request_fill(struct device_buffer *b, __u32 flags, __u32 start, const char *const *word,
+			int count)
 {
 	struct ipsp_record *rec = (struct ipsp_record *)b->bytes;
 	struct ipsp_admin *admin = (struct ipsp_admin *)(rec + 1);
@@ -78,6 +79,7 @@ static int request_fill(struct device_buffer *b, __u32 flags, const char *const 
 	rec->len = (__u32)((DEVICE_DATA + used + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1ul));
 	memset(b->bytes + DEVICE_DATA + used, 0, rec->len - DEVICE_DATA - used);
 	admin->flags = flags;
+	admin->start = start;
 	return 0;
 }
 
@@ -107,6 +109,7 @@ static int request_exchange(int fd, struct device_buffer *b, struct device_reply
 	if (read(fd, b->bytes, sizeof(b->bytes)) < 0)
 		return -errno;
 	reply->status = admin->status;
+	reply->next = admin->start;
 	reply->length = rec->data_len < IPSP_ADMIN_MAX ? rec->data_len : IPSP_ADMIN_MAX - 1;
 	memcpy(reply->text, b->bytes + rec->data_offset, reply->length);
 	reply->text[reply->length] = '\0';
@@ -123,7 +126,7 @@ int device_request(const char *name, __u32 flags, const char *const *word, int c
 		return fd;
 	err = device_attach(fd, IPSP_ROLE_ADMIN, 0);
 	if (!err)
-		err = request_fill(&buffer, flags, word, count);
+		err = request_fill(&buffer, flags, reply->next, word, count);
 	if (!err)
 		err = request_exchange(fd, &buffer, reply);
 	explicit_bzero(&buffer, sizeof(buffer));

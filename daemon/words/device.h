@@ -16,6 +16,8 @@ int device_attach(int fd, __u32 role, __u32 index);
 struct device_reply {
 	int status;
 	__u32 length;
+	__u32 next;			/* given: entries of a list that are known; taken: where
+					 * to go on, 0: the list has ended */
 	char text[IPSP_ADMIN_MAX];
 };
 
