@@ -13,7 +13,7 @@ work=${work:-$(mktemp -d)}
 LEFT=${LEFT:-ours} RIGHT=${RIGHT:-kernel}
 DEADLINE=${DEADLINE:-5000}
 ENGINE=${ENGINE:-openssl}
-case $(uname -r) in 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
+case $(uname -r) in *-debug) kernel_name=debug ;; 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
 module=$top/build/kmod-$kernel_name/ipsec_port.ko
 export PATH=$top/build:$top/build/bin:$top/build/tools:$top/build/daemon:$PATH
 
