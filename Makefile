@@ -98,7 +98,7 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
 
-$(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words))
+$(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words) $(wildcard tests/kselftest/world/*.c))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 

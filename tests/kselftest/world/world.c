@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* world.c - the namespace and its wire, realms as their manager sees them */
+#define _GNU_SOURCE
+#include "world.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/kselftest/tap.h"
+
+static int control, tun;
+
+/* ---- the namespace, the wire --------------------------------------------------------------------- */
+
+static int tun_open(void)
+{
+	struct ifreq request = { .ifr_name = "wire", .ifr_flags = IFF_TUN | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request))
+		tap_give_up("tun device");
+	return fd;
+}
+
+void world_begin(void)
+{
+	if (unshare(CLONE_NEWNET))
+		tap_give_up("a network namespace");
+	control = open("/dev/ipsec-port/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		tap_give_up("/dev/ipsec-port/control");
+	if (system("modprobe -q tun"))
+		tap_give_up("modprobe tun");
+	tun = tun_open();
+	if (system("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && ip link set lo up && "
+		   "ip addr add 10.9.0.1/24 dev wire && ip link set wire up && ip route add 10.0.0.0/8 dev wire"))
+		tap_give_up("addresses and routes");
+}
+
+static int all_is_freed(void)
+{
+	struct ipsp_stats s = { 0 };
+
+	if (ioctl(control, IPSP_CTL_STATS, &s))
+		tap_give_up("stats");
+	return s.counter[IPSP_COUNT_OBJECTS_MADE] == s.counter[IPSP_COUNT_OBJECTS_FREED];
+}
+
+int world_end(void)
+{
+	int i;
+
+	realm_rules(NULL, 0);
+	for (i = 0; i < 100 && !all_is_freed(); i++)
+		usleep(100000);
+	close(tun);
+	i = all_is_freed();
+	close(control);
+	return i;
+}
+
+void wire_datagram(unsigned int net, unsigned int host)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
+	static const char payload[200];
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	to.sin_addr.s_addr = htonl(10u << 24 | net << 16 | host);
+	if (fd < 0 || sendto(fd, payload, sizeof(payload), 0, (void *)&to, sizeof(to)) < 0)
+		tap_give_up("sendto");
+	close(fd);
+}
+
+static unsigned short header_sum(const unsigned char *h)
+{
+	unsigned int sum = 0, i;
+
+	for (i = 0; i < 20; i += 2)
+		sum += i == 10 ? 0 : h[i] << 8 | h[i + 1];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (unsigned short)~sum;
+}
+
+void wire_esp(const struct realm *r, unsigned int number)
+{
+	unsigned char packet[300] = { 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, 50, 0, 0,
+				      10, 9, 0, 2, 10, 9, 0, 1 };
+	__be32 sequence = htonl(number);
+	unsigned short sum = header_sum(packet);
+
+	packet[10] = sum >> 8;
+	packet[11] = sum & 255;
+	memcpy(packet + 20, &r->in.spi, 4);
+	memcpy(packet + 24, &sequence, 4);
+	if (write(tun, packet, sizeof(packet)) != sizeof(packet))
+		tap_give_up("a packet onto the wire");
+}
+
+unsigned int wire_next(unsigned char *packet, int ms)
+{
+	struct pollfd p = { .fd = tun, .events = POLLIN };
+	ssize_t length;
+
+	while (poll(&p, 1, ms) == 1) {
+		length = read(tun, packet, WORLD_PACKET_MAX);
+		if (length >= 20 && packet[0] >> 4 == 4)
+			return (unsigned int)length;
+	}
+	return 0;
+}
+
+int wire_is_esp(const struct realm *r, const unsigned char *packet)
+{
+	return packet[9] == 50 && !memcmp(packet + 20, &r->out.spi, 4);
+}
+
+/* ---- realms ---------------------------------------------------------------------------------------- */
+
+static int open_soon(const char *name)
+{
+	char path[sizeof("/dev/ipsec-port/") + IPSP_NAME_MAX];
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/dev/ipsec-port/%s", name);
+	for (i = 0; (fd = open(path, O_RDWR | O_CLOEXEC)) < 0 && i < 100; i++)
+		usleep(50000);
+	return fd;
+}
+
+static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
+{
+	const unsigned char near[16] = { 10, 9, 0, 1 }, far[16] = { 10, 9, 0, 2 };
+	static unsigned int serial;
+	struct ipsp_handle h = {
+		.direction = direction, .family = 4, .protocol = 50, .mode = IPSP_SA_TUNNEL,
+		.fixed = 52, .align = 4, .next = 1,
+		.window = direction == IPSP_DIR_IN ? 64 : 0,
+		.spi = htonl(0x10000 + r->net * 256 + direction),
+	};
+
+	memcpy(h.source, direction == IPSP_DIR_OUT ? near : far, 16);
+	memcpy(h.destination, direction == IPSP_DIR_OUT ? far : near, 16);
+	serial++;
+	memcpy(h.counter, &serial, sizeof(serial));	/* a key of its own each time */
+	memcpy(h.counter + 4, "world", 5);
+	h.counter[10] = direction;
+	if (ioctl(r->port, IPSP_IOC_HANDLE_ADD, &h))
+		tap_give_up("handle add");
+	return h;
+}
+
+/* 10.N+1 must not be clear by policy, where the rule would let it. */
+static void realm_policy(struct realm *r)
+{
+	_Alignas(64) unsigned char bytes[1024] = { 0 };
+	struct ipsp_record *rec = (struct ipsp_record *)bytes;
+	struct ipsp_policy *policy = (struct ipsp_policy *)(rec + 1);
+	struct ipsp_policy_entry *entry;
+
+	rec->type = IPSP_REC_POLICY;
+	rec->control_len = sizeof(*policy);
+	rec->data_offset = ipsp_record_data_offset(sizeof(*policy));
+	rec->data_len = sizeof(*entry);
+	rec->len = (rec->data_offset + rec->data_len + 63) & ~63u;
+	policy->operation = IPSP_POLICY_REPLACE;
+	policy->count = 1;
+	entry = (struct ipsp_policy_entry *)(bytes + rec->data_offset);
+	entry->action = IPSP_POLICY_APPLY;
+	entry->protect.index = 1;
+	entry->protect.selector = (struct ipsp_selector){
+		.family = 4, .destination = { 10, (unsigned char)(r->net + 1), 1 },
+		.destination_prefix = 24, .source_last = 65535, .destination_last = 65535,
+	};
+	if (realm_control(r, rec, IPSP_TARGET_ALL))
+		tap_give_up("policy");
+}
+
+void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms)
+{
+	struct ipsp_compartment c = {
+		.deadline_ms = deadline_ms, .down_size = IPSP_RING_MIN, .up_size = IPSP_RING_MIN,
+	};
+	struct ipsp_attach a = { .role = IPSP_ROLE_MANAGER };
+
+	*r = (struct realm){ .net = net };
+	snprintf(r->name, sizeof(r->name), "realm%u", net);
+	memcpy(c.name, r->name, sizeof(c.name));
+	if (ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c))
+		tap_give_up("compartment add");
+	r->port = open_soon(r->name);
+	if (r->port < 0 || ioctl(r->port, IPSP_IOC_ATTACH, &a) ||
+	    fcntl(r->port, F_SETFL, O_NONBLOCK))
+		tap_give_up("attach as manager");
+	r->out = handle_add(r, IPSP_DIR_OUT);
+	r->in = handle_add(r, IPSP_DIR_IN);
+	realm_policy(r);
+}
+
+void realm_end(struct realm *r)
+{
+	struct ipsp_name n = { 0 };
+
+	memcpy(n.name, r->name, sizeof(n.name));
+	close(r->port);
+	if (ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n))
+		tap_give_up("compartment del");
+}
+
+static void rule_fill(struct ipsp_rule *rule, const struct realm *r, unsigned int net, int protect)
+{
+	*rule = (struct ipsp_rule){
+		.selector = { .family = 4, .source_last = 65535, .destination_last = 65535 },
+		.flags = protect ? IPSP_RULEF_PROTECT : 0,
+	};
+	memcpy(rule->compartment, r->name, sizeof(rule->compartment));
+	rule->selector.destination[0] = 10;
+	rule->selector.destination[1] = (unsigned char)net;
+	rule->selector.destination_prefix = 16;
+	rule->directions = IPSP_RULE_OUT;
+}
+
+/* Two rules out and one in for each realm. */
+void realm_rules(const struct realm *const *realms, unsigned int count)
+{
+	struct ipsp_rule rule[24];
+	struct ipsp_rules set = { .rules = (uintptr_t)rule, .count = 3 * count };
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		rule_fill(&rule[3 * i], realms[i], realms[i]->net, 1);
+		rule_fill(&rule[3 * i + 1], realms[i], realms[i]->net + 1, 0);
+		rule_fill(&rule[3 * i + 2], realms[i], realms[i]->net, 1);
+		rule[3 * i + 2].directions = IPSP_RULE_IN;
+		memcpy(rule[3 * i + 2].selector.source, rule[3 * i].selector.destination, 16);
+		rule[3 * i + 2].selector.source_prefix = 16;
+		memset(rule[3 * i + 2].selector.destination, 0, 16);
+		rule[3 * i + 2].selector.destination_prefix = 0;
+	}
+	if (ioctl(control, IPSP_CTL_RULES_SET, &set))
+		tap_give_up("rules");
+}
+
+struct ipsp_event realm_event(struct realm *r, int ms)
+{
+	static _Alignas(64) char record[4096];
+	struct pollfd p = { .fd = r->port, .events = POLLIN };
+
+	if (poll(&p, 1, ms) != 1 || read(r->port, record, sizeof(record)) < 0)
+		return (struct ipsp_event){ 0 };
+	return *(struct ipsp_event *)(record + sizeof(struct ipsp_record));
+}
+
+struct ipsp_stats realm_stats(const struct realm *r)
+{
+	struct ipsp_stats s = { 0 };
+
+	memcpy(s.name, r->name, sizeof(s.name));
+	if (ioctl(control, IPSP_CTL_STATS, &s))
+		tap_give_up("stats");
+	return s;
+}
+
+long long realm_balance(const struct realm *r)
+{
+	const struct ipsp_stats s = realm_stats(r);
+	long long sum = (long long)s.counter[IPSP_COUNT_CAPTURED];
+	int i;
+
+	for (i = IPSP_COUNT_CLASSIFIED; i <= IPSP_COUNT_PENDING; i++)
+		sum -= (long long)s.counter[i];
+	return sum;
+}
+
+int realm_control(struct realm *r, struct ipsp_record *rec, int target)
+{
+	struct ipsp_control c = { .record = (uintptr_t)rec, .size = rec->len, .target = target };
+
+	return tap_ioctl(r->port, IPSP_IOC_CONTROL, &c);
+}
+
+static void snapshot_end(struct realm *r)
+{
+	_Alignas(64) unsigned char bytes[128] = { 0 };
+	struct ipsp_record *rec = (struct ipsp_record *)bytes;
+
+	rec->type = IPSP_REC_SNAPSHOT_END;
+	rec->control_len = sizeof(struct ipsp_snapshot);
+	rec->len = sizeof(bytes);
+	if (realm_control(r, rec, 0))
+		tap_give_up("snapshot end");
+}
+
+static void expect_event(struct realm *r, unsigned int event)
+{
+	struct ipsp_event e = realm_event(r, 10000);
+
+	if (e.event != event) {
+		printf("# event %u of %s, wanted %u\n", e.event, r->name, event);
+		tap_give_up("a stack");
+	}
+}
+
+static void *stack_map(int fd, size_t size, int protection, __u64 offset)
+{
+	void *at = mmap(NULL, size, protection, MAP_SHARED, fd, (off_t)offset);
+
+	if (at == MAP_FAILED)
+		_exit(8);
+	return at;
+}
+
+static void stack_enter(struct stack *s)
+{
+	struct ipsp_attach a = { .role = IPSP_ROLE_STACK };
+	struct ipsp_layout l;
+	struct ipsp_words *kernel, *own;
+
+	s->fd = open_soon(s->realm->name);
+	if (s->fd < 0 || ioctl(s->fd, IPSP_IOC_ATTACH, &a) || ioctl(s->fd, IPSP_IOC_LAYOUT, &l))
+		_exit(9);
+	kernel = stack_map(s->fd, l.page_size, PROT_READ, l.kernel_words_offset);
+	own = stack_map(s->fd, l.page_size, PROT_READ | PROT_WRITE, l.stack_words_offset);
+	ipsp_ring_init(&s->down, stack_map(s->fd, 2ul * l.down_size, PROT_READ, l.down_offset),
+		       l.down_size, &own->down.kindex, &kernel->down.kindex);
+	ipsp_ring_init(&s->up, stack_map(s->fd, 2ul * l.up_size, PROT_READ | PROT_WRITE, l.up_offset),
+		       l.up_size, &own->up.kindex, &kernel->up.kindex);
+	s->words = own;
+}
+
+void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how)
+{
+	struct stack s = { .realm = r };
+	int said[2];
+
+	if (pipe(said))
+		tap_give_up("pipe");
+	r->stack = fork();
+	if (!r->stack) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(r->port);
+		close(said[0]);
+		s.say = said[1];
+		stack_enter(&s);
+		run(&s, how);
+		_exit(0);
+	}
+	close(said[1]);
+	r->said = said[0];
+	expect_event(r, IPSP_EVENT_STACK_ATTACHED);
+	snapshot_end(r);
+	expect_event(r, IPSP_EVENT_STACK_READY);
+}
+
+void realm_stop(struct realm *r)
+{
+	kill(r->stack, SIGKILL);
+	waitpid(r->stack, NULL, 0);
+	close(r->said);
+}
+
+int realm_said(struct realm *r, int ms)
+{
+	struct pollfd p = { .fd = r->said, .events = POLLIN };
+	int what;
+
+	return poll(&p, 1, ms) == 1 && read(r->said, &what, sizeof(what)) == sizeof(what) ? what : -1;
+}

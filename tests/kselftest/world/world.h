@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * world.h - what the programs of this folder share: a namespace with one wire, compartments, and stacks of our own
+ *
+ * The wire is a tun device: what the host sends is read from it, what the host shall receive is written to it. We are
+ * the manager of each realm; its stack is a child that does what a function says. Realm N has compartment "realmN",
+ * the addresses 10.N.0.0/16 behind the tunnel's other end 10.9.0.2, and 10.(N+1).0.0/16 by a rule without `protect`.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <sys/types.h>
+
+#include "ipsec_port.h"
+#include "ipsec_port_ring.h"
+
+#define WORLD_PACKET_MAX 4096
+
+struct realm {
+	unsigned int net;		/* N, even */
+	char name[IPSP_NAME_MAX];
+	int port;			/* ours, as manager */
+	struct ipsp_handle out, in;
+	pid_t stack;
+	int said;			/* from its stack: an int for each thing it wants to say */
+};
+
+struct stack {				/* in the child */
+	const struct realm *realm;
+	int fd, say;
+	struct ipsp_ring down, up;
+	void *words;			/* the stack's own page */
+};
+
+struct ticket {				/* a private copy of a record */
+	struct ipsp_record rec;
+	struct ipsp_packet packet;
+	unsigned char data[WORLD_PACKET_MAX];
+	unsigned int length;
+};
+
+/* An answer as it will lie in the ring: what it says and what is really there may differ. */
+struct draft {
+	struct ipsp_record rec;
+	struct ipsp_answer answer;
+	unsigned char data[WORLD_PACKET_MAX];
+	unsigned int length;		/* bytes of data written */
+	unsigned int publish;		/* bytes the index moves by */
+	unsigned int times;		/* how often it is put */
+};
+
+void world_begin(void);
+int world_end(void);			/* 1: all that was made is freed */
+
+void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);
+void realm_end(struct realm *r);
+/* Starts run(s) in a child that is attached and READY. */
+void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how);
+void realm_stop(struct realm *r);	/* kills and forgets the child */
+void realm_rules(const struct realm *const *realms, unsigned int count);
+struct ipsp_event realm_event(struct realm *r, int ms);		/* event 0: none came */
+struct ipsp_stats realm_stats(const struct realm *r);
+long long realm_balance(const struct realm *r);			/* of the ledger: 0 */
+int realm_said(struct realm *r, int ms);			/* what the stack says; -1: nothing */
+int realm_control(struct realm *r, struct ipsp_record *rec, int target);
+
+void wire_datagram(unsigned int net, unsigned int host);	/* we send one to 10.net.0.host */
+void wire_esp(const struct realm *r, unsigned int number);	/* ESP comes in from 10.9.0.2 */
+/* The next IPv4 packet that the host sends within so many ms: its length, 0: none. */
+unsigned int wire_next(unsigned char *packet, int ms);
+int wire_is_esp(const struct realm *r, const unsigned char *packet);
+
+/* ---- in the child ---------------------------------------------------------------------------- */
+
+/* The next packet record; control records are read over. 0, or -errno of the KICK. */
+int stack_next(struct stack *s, struct ticket *t);
+void stack_answer(const struct stack *s, const struct ticket *t, struct draft *d);	/* an honest one */
+int stack_put(struct stack *s, const struct draft *d);		/* and KICKs: 0 or -errno */
+void stack_honest(struct stack *s, const void *unused);		/* answers until its port is gone */
+void stack_say(const struct stack *s, int what);
+
+#endif
