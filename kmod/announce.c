@@ -78,7 +78,7 @@ static void announce_ready(struct compartment *c, struct stack *s)
 	WRITE_ONCE(s->state, STACK_READY);
 	WRITE_ONCE(c->stackless_since, 0);
 	WRITE_ONCE(c->had_stack, true);
-	ipsp_port_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
+	ipsp_mailbox_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
 	ipsp_deal_run(c);
 }
 

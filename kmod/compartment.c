@@ -4,14 +4,14 @@
 #include <linux/slab.h>
 #include "compartment.h"
 #include "handle.h"
+#include "port.h"
 #include "protect.h"
 #include "rule.h"
 #include "stream.h"
 
-DEFINE_MUTEX(ipsp_compartment_mutex);	/* protects the list, rules, minors */
-static LIST_HEAD(compartment_list);
+DEFINE_MUTEX(ipsp_compartment_mutex);	/* protects the compartments by minor, rules */
+static DEFINE_XARRAY_ALLOC1(compartments);
 static struct workqueue_struct *compartment_wq;
-static struct compartment *compartment_minor[IPSP_COMPARTMENTS_MAX + 1];
 
 /* ---- configuration --------------------------------------------------------------- */
 
@@ -27,66 +27,82 @@ static bool config_name_ok(const char *name)
 	return !memchr_inv(name + len, 0, IPSP_NAME_MAX - len);
 }
 
-static void config_defaults(struct ipsp_compartment *c)
-{
-	c->owner_mode = c->owner_mode ?: 0600;
-	c->stacks = c->stacks ?: 1;
-	c->deadline_ms = c->deadline_ms ?: 100;
-	c->successor_ms = c->successor_ms ?: 1000;
-	c->down_size = c->down_size ?: IPSP_RING_DEFAULT;
-	c->up_size = c->up_size ?: IPSP_RING_DEFAULT;
-	c->handles_max = c->handles_max ?: 1024;
-	c->flows_max = c->flows_max ?: 8192;
-}
+enum config_kind { FIXED, CHANGES, CHANGES_TO_0 };	/* by SET; the last: 0 is a value too */
+
+#define FIELD(name) offsetof(struct ipsp_compartment, name)
+static const struct config_field {
+	u16 at;
+	enum config_kind kind;
+	u32 standard;
+	u32 most;
+} config_fields[] = {
+	{ FIELD(owner_uid), FIXED, 0, U32_MAX },
+	{ FIELD(owner_gid), FIXED, 0, U32_MAX },
+	{ FIELD(owner_mode), FIXED, 0600, 0777 },
+	{ FIELD(stacks), FIXED, 1, IPSP_STACKS_MAX },
+	{ FIELD(mode), FIXED, IPSP_MODE_SHARE, IPSP_MODE_SAMPLE },
+	{ FIELD(quorum), FIXED, 0, IPSP_STACKS_MAX },
+	{ FIELD(fail), CHANGES_TO_0, IPSP_FAIL_CLOSED, IPSP_FAIL_OPEN },
+	{ FIELD(deadline_ms), CHANGES, 100, 60000 },
+	{ FIELD(successor_ms), CHANGES, 1000, 60000 },
+	{ FIELD(down_size), FIXED, IPSP_RING_DEFAULT, IPSP_RING_MAX },
+	{ FIELD(up_size), FIXED, IPSP_RING_DEFAULT, IPSP_RING_MAX },
+	{ FIELD(handles_max), FIXED, 1024, 65536 },
+	{ FIELD(flows_max), FIXED, 8192, 1048576 },
+	{ FIELD(mark), CHANGES_TO_0, 0, U32_MAX },
+	{ FIELD(mark_mask), CHANGES_TO_0, 0, U32_MAX },
+};
 
 static bool config_ring_ok(u32 size)
 {
-	return is_power_of_2(size) && size >= IPSP_RING_MIN && size <= IPSP_RING_MAX;
+	return is_power_of_2(size) && size >= IPSP_RING_MIN;
 }
 
-static int config_check(const struct ipsp_compartment *c)
+/* What is given as 0 and is no value takes the default or, in a change, stays as it is. */
+static int config_take(struct ipsp_compartment *to, const struct ipsp_compartment *given,
+		       bool change)
 {
-	if (c->flags || memchr_inv(c->reserved, 0, sizeof(c->reserved)) || c->index ||
-	    c->stacks_attached || c->manager_attached || c->generation || c->handles)
+	const struct config_field *f;
+	u32 value, before, *field;
+
+	for (f = config_fields; f < config_fields + ARRAY_SIZE(config_fields); f++) {
+		field = (void *)to + f->at;
+		before = change ? *field : f->standard;
+		value = *(u32 *)((void *)given + f->at);
+		if (!value && f->kind != CHANGES_TO_0)
+			value = before;
+		if (value > f->most || (change && f->kind == FIXED && value != before))
+			return -EINVAL;
+		*field = value;
+	}
+	if (given->flags || (to->mark & ~to->mark_mask) ||
+	    !config_ring_ok(to->down_size) || !config_ring_ok(to->up_size))
 		return -EINVAL;
-	if (!config_name_ok(c->name) || (c->owner_mode & ~0777) ||
-	    c->stacks > IPSP_STACKS_MAX || c->mode > IPSP_MODE_SAMPLE ||
-	    c->quorum > IPSP_STACKS_MAX || c->fail > IPSP_FAIL_OPEN)
-		return -EINVAL;
-	if (c->deadline_ms > 60000 || c->successor_ms > 60000 || c->handles_max > 65536 ||
-	    c->flows_max > 1048576 || (c->mark & ~c->mark_mask) ||
-	    !config_ring_ok(c->down_size) || !config_ring_ok(c->up_size))
-		return -EINVAL;
-	if (c->stacks > 1 || c->quorum > 1 || c->mode != IPSP_MODE_SHARE)
+	if (to->stacks > 1 || to->quorum > 1 || to->mode != IPSP_MODE_SHARE)
 		return -EOPNOTSUPP;
 	return 0;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static void compartment_free_rcu(struct rcu_head *head)
-{
-	kfree(container_of(head, struct compartment, rcu));
-	ipsp_stats_freed();
-}
-
 static void compartment_end_work(struct work_struct *work)
 {
-	struct compartment *c = container_of(work, struct compartment, end);
+	struct compartment *c = container_of(to_rcu_work(work), struct compartment, end);
 
 	ipsp_deal_compartment_exit(c);
 	ipsp_flow_table_exit(c);
 	ipsp_protect_compartment_exit(c);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
-	call_rcu(&c->rcu, compartment_free_rcu);
+	kfree(c);
+	ipsp_stats_freed();
 }
 
-/* Any context: the end may sleep, so it runs in a work. */
+/* Any context: the end may sleep, so it runs in a work, when no RCU reader is left. */
 void ipsp_compartment_put(struct compartment *c)
 {
 	if (refcount_dec_and_test(&c->ref))
-		queue_work(compartment_wq, &c->end);
+		queue_rcu_work(compartment_wq, &c->end);
 }
 
 static struct compartment *compartment_new(struct net *net, const struct ipsp_compartment *config)
@@ -100,8 +116,8 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
 	refcount_set(&c->ref, 1);
 	mutex_init(&c->admin);
 	xa_init_flags(&c->handles, XA_FLAGS_ALLOC1);
-	INIT_WORK(&c->end, compartment_end_work);
-	ipsp_port_mailbox_init(&c->mailbox);
+	INIT_RCU_WORK(&c->end, compartment_end_work);
+	ipsp_mailbox_init(&c->mailbox);
 	if (ipsp_stats_compartment_init(c))
 		goto err_free;
 	if (ipsp_flow_table_init(c))
@@ -136,8 +152,7 @@ err_free:
 static void compartment_end(struct compartment *c)
 {
 	lockdep_assert_held(&ipsp_compartment_mutex);
-	list_del(&c->list);
-	compartment_minor[c->minor] = NULL;
+	xa_erase(&compartments, c->minor);
 	ipsp_port_destroy(c);
 	mutex_lock(&c->admin);
 	spin_lock_bh(&c->lock);
@@ -151,22 +166,13 @@ static void compartment_end(struct compartment *c)
 	ipsp_compartment_put(c);
 }
 
-static int compartment_free_minor(void)
-{
-	int i;
-
-	for (i = 1; i <= IPSP_COMPARTMENTS_MAX; i++)
-		if (!compartment_minor[i])
-			return i;
-	return -ENOSPC;
-}
-
 static struct compartment *compartment_lookup(const char *name)
 {
 	struct compartment *c;
+	unsigned long minor;
 
 	lockdep_assert_held(&ipsp_compartment_mutex);
-	list_for_each_entry(c, &compartment_list, list)
+	xa_for_each(&compartments, minor, c)
 		if (!strncmp(c->config.name, name, IPSP_NAME_MAX))
 			return c;
 	return NULL;
@@ -176,146 +182,106 @@ static int compartment_enter(struct compartment *c)
 {
 	int err;
 
-	lockdep_assert_held(&ipsp_compartment_mutex);
 	if (compartment_lookup(c->config.name))
 		return -EEXIST;
-	c->minor = compartment_free_minor();
-	if (c->minor < 0)
-		return c->minor;
-	compartment_minor[c->minor] = c;
+	err = xa_alloc(&compartments, &c->minor, c, XA_LIMIT(1, IPSP_COMPARTMENTS_MAX),
+		       GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err == -EBUSY ? -ENOSPC : err;
 	err = ipsp_port_create(c);
-	if (err) {
-		compartment_minor[c->minor] = NULL;
-		return err;
-	}
-	list_add_tail(&c->list, &compartment_list);
-	return 0;
+	if (err)
+		xa_erase(&compartments, c->minor);
+	return err;
 }
 
 /* ---- the control device's calls -------------------------------------------------- */
 
-int ipsp_compartment_add(struct net *net, const struct ipsp_compartment *given)
+int ipsp_compartment_add(struct net *net, void *arg)
 {
-	struct ipsp_compartment config = *given;
+	struct ipsp_compartment config = {}, *given = arg;
 	struct compartment *c;
 	int err;
 
-	config_defaults(&config);
-	err = config_check(&config);
+	if (!config_name_ok(given->name) || given->index ||
+	    memchr_inv(&given->stacks_attached, 0, sizeof(config) - FIELD(stacks_attached)))
+		return -EINVAL;
+	memcpy(config.name, given->name, sizeof(config.name));
+	err = config_take(&config, given, false);
 	if (err)
 		return err;
 	c = compartment_new(net, &config);
 	if (!c)
 		return -ENOMEM;
-	mutex_lock(&ipsp_compartment_mutex);
 	err = compartment_enter(c);
-	mutex_unlock(&ipsp_compartment_mutex);
 	if (err)
 		ipsp_compartment_put(c);
 	return err;
 }
 
-static struct compartment *compartment_of(struct net *net, const char *name)
+struct compartment *ipsp_compartment_find(struct net *net, const char *name)
 {
 	struct compartment *c = compartment_lookup(name);
 
 	return c && net_eq(c->net, net) ? c : NULL;
 }
 
-int ipsp_compartment_del(struct net *net, const char *name)
+int ipsp_compartment_del(struct net *net, void *arg)
 {
-	struct compartment *c;
-	int err = 0;
+	struct compartment *c = ipsp_compartment_find(net, ((struct ipsp_name *)arg)->name);
 
-	mutex_lock(&ipsp_compartment_mutex);
-	c = compartment_of(net, name);
 	if (!c)
-		err = -ENOENT;
-	else if (atomic_read(&c->rules))
-		err = -EBUSY;
-	else
-		compartment_end(c);
-	mutex_unlock(&ipsp_compartment_mutex);
-	if (!err)
-		rcu_barrier();		/* the dsts that it diverted hold the module until then */
-	return err;
+		return -ENOENT;
+	if (atomic_read(&c->rules))
+		return -EBUSY;
+	compartment_end(c);
+	rcu_barrier();		/* the dsts that it diverted hold the module until then */
+	return 0;
 }
 
-static bool change_leaves(u32 now, u32 given)
+int ipsp_compartment_set(struct net *net, void *arg)
 {
-	return !given || given == now;
-}
-
-/* What SET may not change must be as it was, or 0. */
-static bool change_is_allowed(const struct ipsp_compartment *now,
-			      const struct ipsp_compartment *given)
-{
-	return !given->flags && !memchr_inv(given->reserved, 0, sizeof(given->reserved)) &&
-	       change_leaves(now->owner_uid, given->owner_uid) &&
-	       change_leaves(now->owner_gid, given->owner_gid) &&
-	       change_leaves(now->owner_mode, given->owner_mode) &&
-	       change_leaves(now->stacks, given->stacks) &&
-	       change_leaves(now->mode, given->mode) &&
-	       change_leaves(now->quorum, given->quorum) &&
-	       change_leaves(now->down_size, given->down_size) &&
-	       change_leaves(now->up_size, given->up_size) &&
-	       change_leaves(now->handles_max, given->handles_max) &&
-	       change_leaves(now->flows_max, given->flows_max);
-}
-
-static void change_apply(struct ipsp_compartment *now, const struct ipsp_compartment *given)
-{
-	now->fail = given->fail;
-	now->deadline_ms = given->deadline_ms ?: now->deadline_ms;
-	now->successor_ms = given->successor_ms ?: now->successor_ms;
-	now->mark = given->mark;
-	now->mark_mask = given->mark_mask;
-}
-
-static int compartment_change(struct compartment *c, const struct ipsp_compartment *given)
-{
+	const struct ipsp_compartment *given = arg;
 	struct ipsp_compartment next;
-	int err;
-
-	mutex_lock(&c->admin);
-	next = c->config;
-	next.handles = 0;		/* counted there; no part of what is given */
-	change_apply(&next, given);
-	err = change_is_allowed(&next, given) ? config_check(&next) : -EINVAL;
-	if (!err)
-		change_apply(&c->config, given);
-	mutex_unlock(&c->admin);
-	return err;
-}
-
-int ipsp_compartment_set(struct net *net, const struct ipsp_compartment *given)
-{
 	struct compartment *c;
 	int err;
 
 	if (!config_name_ok(given->name))
 		return -EINVAL;
-	mutex_lock(&ipsp_compartment_mutex);
-	c = compartment_of(net, given->name);
-	err = c ? compartment_change(c, given) : -ENOENT;
-	mutex_unlock(&ipsp_compartment_mutex);
+	c = ipsp_compartment_find(net, given->name);
+	if (!c)
+		return -ENOENT;
+	mutex_lock(&c->admin);
+	next = c->config;
+	err = config_take(&next, given, true);
+	if (!err)
+		c->config = next;
+	mutex_unlock(&c->admin);
 	return err;
 }
 
 static struct compartment *compartment_nth(struct net *net, s32 index)
 {
 	struct compartment *c;
+	unsigned long minor;
 
-	list_for_each_entry(c, &compartment_list, list)
+	xa_for_each(&compartments, minor, c)
 		if (net_eq(c->net, net) && !index--)
 			return c;
 	return NULL;
 }
 
-static void compartment_fill(struct compartment *c, struct ipsp_compartment *out)
+int ipsp_compartment_get(struct net *net, void *arg)
 {
+	struct ipsp_compartment *out = arg;
+	struct compartment *c;
 	u32 i;
 
+	if (out->index < 0 || strnlen(out->name, IPSP_NAME_MAX) == IPSP_NAME_MAX || out->flags)
+		return -EINVAL;
+	c = out->name[0] ? ipsp_compartment_find(net, out->name) :
+			   compartment_nth(net, out->index);
+	if (!c)
+		return -ENOENT;
 	mutex_lock(&c->admin);
 	*out = c->config;
 	out->generation = c->generation;
@@ -324,43 +290,17 @@ static void compartment_fill(struct compartment *c, struct ipsp_compartment *out
 		if (c->stack[i] && c->stack[i]->state == STACK_READY)
 			out->stacks_attached++;
 	mutex_unlock(&c->admin);
-}
-
-int ipsp_compartment_get_info(struct net *net, struct ipsp_compartment *config)
-{
-	struct compartment *c;
-
-	if (config->index < 0 || strnlen(config->name, IPSP_NAME_MAX) == IPSP_NAME_MAX ||
-	    config->flags || memchr_inv(config->reserved, 0, sizeof(config->reserved)))
-		return -EINVAL;
-	mutex_lock(&ipsp_compartment_mutex);
-	c = config->name[0] ? compartment_of(net, config->name) :
-			      compartment_nth(net, config->index);
-	if (c)
-		compartment_fill(c, config);
-	mutex_unlock(&ipsp_compartment_mutex);
-	return c ? 0 : -ENOENT;
+	return 0;
 }
 
 /* ---- for the other rooms --------------------------------------------------------- */
 
-/* Under the mutex, as rules are set. */
-struct compartment *ipsp_compartment_find(struct net *net, const char *name)
+struct compartment *ipsp_compartment_by_minor(u32 minor)
 {
-	struct compartment *c = compartment_of(net, name);
-
-	if (c)
-		ipsp_compartment_hold(c);
-	return c;
-}
-
-struct compartment *ipsp_compartment_by_minor(int minor)
-{
-	struct compartment *c = NULL;
+	struct compartment *c;
 
 	mutex_lock(&ipsp_compartment_mutex);
-	if (minor > 0 && minor <= IPSP_COMPARTMENTS_MAX)
-		c = compartment_minor[minor];
+	c = xa_load(&compartments, minor);
 	if (c)
 		ipsp_compartment_hold(c);
 	mutex_unlock(&ipsp_compartment_mutex);
@@ -369,10 +309,11 @@ struct compartment *ipsp_compartment_by_minor(int minor)
 
 void ipsp_compartment_net_exit(struct net *net)
 {
-	struct compartment *c, *next;
+	struct compartment *c;
+	unsigned long minor;
 
 	mutex_lock(&ipsp_compartment_mutex);
-	list_for_each_entry_safe(c, next, &compartment_list, list)
+	xa_for_each(&compartments, minor, c)
 		if (net_eq(c->net, net))
 			compartment_end(c);
 	mutex_unlock(&ipsp_compartment_mutex);
@@ -382,9 +323,10 @@ void ipsp_compartment_net_exit(struct net *net)
 void ipsp_compartment_device_gone(struct net_device *dev)
 {
 	struct compartment *c;
+	unsigned long minor;
 
 	mutex_lock(&ipsp_compartment_mutex);
-	list_for_each_entry(c, &compartment_list, list)
+	xa_for_each(&compartments, minor, c)
 		if (net_eq(c->net, dev_net(dev)))
 			ipsp_flow_flush(c);
 	mutex_unlock(&ipsp_compartment_mutex);
@@ -399,7 +341,7 @@ int ipsp_compartment_init(void)
 /* Namespaces have ended theirs; works and RCU callbacks of the last ones are waited for. */
 void ipsp_compartment_exit(void)
 {
-	WARN_ON(!list_empty(&compartment_list));
+	WARN_ON(!xa_empty(&compartments));
 	rcu_barrier();
 	destroy_workqueue(compartment_wq);
 	rcu_barrier();

@@ -3,7 +3,6 @@
 #ifndef IPSP_COMPARTMENT_H
 #define IPSP_COMPARTMENT_H
 
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -12,7 +11,7 @@
 #include "ipsec_port.h"
 #include "flow.h"
 #include "deal.h"
-#include "port.h"
+#include "mailbox.h"
 #include "stats.h"
 
 struct protect_list;
@@ -27,12 +26,10 @@ struct stack;
  * spinlocks. `lock` and all inside it are taken with bottom halves off.
  */
 struct compartment {
-	struct list_head list;		/* protected by ipsp_compartment_mutex */
 	refcount_t ref;
-	struct rcu_head rcu;
 	struct net *net;		/* not held: the namespace's pre_exit ends us */
 	bool gone;			/* written under admin and lock */
-	int minor;
+	u32 minor;
 	struct device *device;
 	struct ipsp_compartment config;	/* defaults filled in; SET writes under admin */
 	atomic_t rules;			/* rules that name us: DEL is EBUSY */
@@ -53,23 +50,23 @@ struct compartment {
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
 	struct delayed_work watchdog;	/* deadlines, see watchdog.c */
-	struct work_struct end;		/* the last reference went */
+	struct rcu_work end;		/* the last reference went */
 };
 
-extern struct mutex ipsp_compartment_mutex;	/* protects the list, rules, minors */
+extern struct mutex ipsp_compartment_mutex;	/* protects the compartments by minor, rules */
 
 int ipsp_compartment_init(void);
 void ipsp_compartment_exit(void);
 
-/* Both in: checked for range here; add returns 0 or -errno and takes defaults. */
-int ipsp_compartment_add(struct net *net, const struct ipsp_compartment *config);
-int ipsp_compartment_del(struct net *net, const char *name);
-int ipsp_compartment_set(struct net *net, const struct ipsp_compartment *config);
-int ipsp_compartment_get_info(struct net *net, struct ipsp_compartment *config);
+/* The control device's calls, under the mutex. */
+int ipsp_compartment_add(struct net *net, void *arg);	/* struct ipsp_compartment */
+int ipsp_compartment_del(struct net *net, void *arg);	/* struct ipsp_name */
+int ipsp_compartment_set(struct net *net, void *arg);
+int ipsp_compartment_get(struct net *net, void *arg);
 
-/* NULL or a referenced one. The first by name within net, the second by device minor. */
+/* NULL or one. By name within net, under the mutex; by device minor, referenced. */
 struct compartment *ipsp_compartment_find(struct net *net, const char *name);
-struct compartment *ipsp_compartment_by_minor(int minor);
+struct compartment *ipsp_compartment_by_minor(u32 minor);
 void ipsp_compartment_put(struct compartment *c);
 static inline void ipsp_compartment_hold(struct compartment *c)
 {

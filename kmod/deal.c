@@ -557,7 +557,8 @@ static u32 fifo_take_back(struct compartment *c, struct fifo *f, const struct st
 			n++;
 			if (t->at == suspect && ++t->deaths >= 2) {
 				ticket_drop(t, IPSP_DROP_POISON);
-				ipsp_port_event(c, IPSP_EVENT_POISON, 0, s->index, NULL, t->number);
+				ipsp_mailbox_event(c, IPSP_EVENT_POISON, 0, s->index, NULL,
+						   t->number);
 			}
 		}
 		if (t->state == TICKET_UNDEALT && f->undealt == &f->pending)

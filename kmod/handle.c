@@ -262,7 +262,7 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 	return 0;
 }
 
-int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config)
+int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h;
 
@@ -278,12 +278,12 @@ int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config)
 	return ipsp_counter_raise(h->counter, config->next, config->ceiling);
 }
 
-int ipsp_handle_del(struct compartment *c, u32 id)
+int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h;
 
 	lockdep_assert_held(&c->admin);
-	h = xa_load(&c->handles, id);
+	h = xa_load(&c->handles, config->id);
 	if (!h)
 		return -ENOENT;
 	handle_unlink(h);

@@ -45,8 +45,8 @@ void ipsp_handle_net_exit(struct net *net);
 
 /* The ioctls; under c->admin. */
 int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config);
-int ipsp_handle_set(struct compartment *c, const struct ipsp_handle *config);
-int ipsp_handle_del(struct compartment *c, u32 id);
+int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config);
+int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config);
 int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config);
 void ipsp_handle_compartment_exit(struct compartment *c);	/* deletes all */
 

@@ -6,80 +6,101 @@
  * zeroed when it is let go. Bounded, events and requests apart, so that admins cannot push
  * out events. Events that do not fit are counted, and told about at their place.
  */
+#include <linux/cred.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
-#include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/uaccess.h>
 #include "compartment.h"
-#include "mailbox.h"
+#include "ipsec_port_ring.h"
+#include "port.h"
 
-static const u32 mailbox_max[] = { 256, 64 };	/* events, requests */
+/* The fixed part of a request or reply fits in this, whatever stands behind. */
+#define MESSAGE_HEAD	256
 
-struct message *ipsp_mailbox_message(u32 size, gfp_t gfp)
+struct message {
+	struct list_head list;
+	u32 size;
+	enum message_kind kind;
+	u8 data[] __aligned(8);		/* a whole record */
+};
+
+static const u32 mailbox_max[] = {
+	[MESSAGE_EVENT] = 256,
+	[MESSAGE_REQUEST] = 64,
+	[MESSAGE_REPLY] = U32_MAX,	/* one for each admin, who asks one thing at a time */
+};
+
+static struct ipsp_record *message_record(struct message *msg)
+{
+	return (struct ipsp_record *)msg->data;
+}
+
+/* Of a request or reply. */
+static struct ipsp_admin *message_admin(struct message *msg)
+{
+	return (struct ipsp_admin *)(message_record(msg) + 1);
+}
+
+static struct message *message_new(enum message_kind kind, u32 size, gfp_t gfp)
 {
 	struct message *msg = kvzalloc(sizeof(*msg) + size, gfp);
 
 	if (!msg)
 		return NULL;
+	msg->kind = kind;
 	msg->size = size;
 	ipsp_stats_made();
 	return msg;
 }
 
-void ipsp_mailbox_free(struct message *msg)
+static void message_free(struct message *msg)
 {
 	memzero_explicit(msg->data, msg->size);
 	kvfree(msg);
 	ipsp_stats_freed();
 }
 
-static void mailbox_free_list(struct list_head *list)
+static void message_free_list(struct list_head *list)
 {
 	struct message *msg, *next;
 
-	list_for_each_entry_safe(msg, next, list, list) {
-		list_del(&msg->list);
-		ipsp_mailbox_free(msg);
-	}
+	list_for_each_entry_safe(msg, next, list, list)
+		message_free(msg);
 }
 
-void ipsp_port_mailbox_init(struct mailbox *m)
+void ipsp_mailbox_init(struct mailbox *m)
 {
 	spin_lock_init(&m->lock);
-	INIT_LIST_HEAD(&m->events);
 	INIT_LIST_HEAD(&m->admins);
 	init_waitqueue_head(&m->wait);
-	init_waitqueue_head(&m->room);
 }
 
 /* ---- the queue ------------------------------------------------------------------- */
 
-int ipsp_mailbox_add(struct mailbox *m, struct message *msg)
+/* -EPIPE: there is nobody; -EAGAIN: full. */
+static int mailbox_add(struct mailbox *m, struct port_file *to, struct message *msg)
 {
 	lockdep_assert_held(&m->lock);
-	if (!m->manager)
+	if (!to)
 		return -EPIPE;
-	if (m->queued[msg->request] >= mailbox_max[msg->request])
+	if (m->queued[msg->kind] >= mailbox_max[msg->kind])
 		return -EAGAIN;
-	list_add_tail(&msg->list, &m->events);
-	m->queued[msg->request]++;
-	wake_up_interruptible_poll(&m->wait, EPOLLIN);
+	list_add_tail(&msg->list, &to->messages);
+	m->queued[msg->kind]++;
+	wake_up_interruptible(&m->wait);
 	return 0;
-}
-
-bool ipsp_mailbox_has_room(struct mailbox *m)
-{
-	return READ_ONCE(m->queued[true]) < mailbox_max[true];
 }
 
 static void mailbox_unlink(struct mailbox *m, struct message *msg)
 {
 	lockdep_assert_held(&m->lock);
 	list_del(&msg->list);
-	WRITE_ONCE(m->queued[msg->request], m->queued[msg->request] - 1);
-	if (msg->request)
-		wake_up_interruptible(&m->room);
+	WRITE_ONCE(m->queued[msg->kind], m->queued[msg->kind] - 1);
+	if (msg->kind == MESSAGE_REQUEST)
+		wake_up_interruptible(&m->wait);
 }
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -87,21 +108,21 @@ static void mailbox_unlink(struct mailbox *m, struct message *msg)
 static bool event_add(struct mailbox *m, const struct ipsp_event *event)
 {
 	u32 size = ALIGN(sizeof(struct ipsp_record) + sizeof(*event), IPSP_ALIGN);
-	struct message *msg = ipsp_mailbox_message(size, GFP_ATOMIC);
+	struct message *msg = message_new(MESSAGE_EVENT, size, GFP_ATOMIC);
 	struct ipsp_record *rec;
 
 	if (!msg)
 		return false;
-	rec = ipsp_mailbox_record(msg);
+	rec = message_record(msg);
 	rec->len = size;
 	rec->type = IPSP_REC_EVENT;
 	rec->control_len = sizeof(*event);
 	rec->data_offset = size;
 	rec->band = IPSP_BAND_CONTROL;
 	memcpy(rec + 1, event, sizeof(*event));
-	if (!ipsp_mailbox_add(m, msg))
+	if (!mailbox_add(m, m->manager, msg))
 		return true;
-	ipsp_mailbox_free(msg);
+	message_free(msg);
 	return false;
 }
 
@@ -117,8 +138,8 @@ static void event_tell_lost(struct mailbox *m)
 		m->lost = 0;
 }
 
-void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
-		     u64 count)
+void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
+			u64 count)
 {
 	struct ipsp_event e = {
 		.event = event, .cause = cause, .stack = stack, .count = count,
@@ -136,95 +157,52 @@ void ipsp_port_event(struct compartment *c, u32 event, u32 cause, u32 stack, str
 	spin_unlock_bh(&m->lock);
 }
 
-bool ipsp_port_post(struct compartment *c, const struct ipsp_record *rec, u32 size)
-{
-	struct message *msg = ipsp_mailbox_message(size, GFP_ATOMIC);
-	int err;
-
-	if (!msg)
-		return false;
-	memcpy(msg->data, rec, size);
-	spin_lock_bh(&c->mailbox.lock);
-	err = ipsp_mailbox_add(&c->mailbox, msg);
-	spin_unlock_bh(&c->mailbox.lock);
-	if (err)
-		ipsp_mailbox_free(msg);
-	return !err;
-}
-
-void ipsp_port_control_room(struct compartment *c)
-{
-	wake_up_interruptible_poll(&c->mailbox.wait, EPOLLOUT);
-}
-
-/* ---- readers --------------------------------------------------------------------- */
-
-static struct message *mailbox_first(struct port_file *p)
-{
-	struct list_head *list = p->role == IPSP_ROLE_MANAGER ? &p->c->mailbox.events :
-								 &p->replies;
-
-	return list_first_entry_or_null(list, struct message, list);
-}
-
-struct message *ipsp_mailbox_take(struct port_file *p, u32 band, u32 *size)
-{
-	struct mailbox *m = &p->c->mailbox;
-	struct message *msg;
-
-	spin_lock_bh(&m->lock);
-	msg = mailbox_first(p);
-	if (msg && ipsp_mailbox_record(msg)->band < band) {
-		msg = ERR_PTR(-EAGAIN);
-	} else if (msg && msg->size > *size) {
-		*size = msg->size;
-		msg = ERR_PTR(-EMSGSIZE);
-	} else if (msg && p->role == IPSP_ROLE_MANAGER) {
-		mailbox_unlink(m, msg);
-		event_tell_lost(m);
-	} else if (msg) {
-		list_del(&msg->list);
-	}
-	spin_unlock_bh(&m->lock);
-	return msg;
-}
-
-/* It could not be delivered: it is the first again. */
-void ipsp_mailbox_return(struct port_file *p, struct message *msg)
-{
-	struct mailbox *m = &p->c->mailbox;
-
-	spin_lock_bh(&m->lock);
-	if (p->role == IPSP_ROLE_MANAGER) {
-		list_add(&msg->list, &m->events);
-		m->queued[msg->request]++;
-	} else {
-		list_add(&msg->list, &p->replies);
-	}
-	spin_unlock_bh(&m->lock);
-}
-
 /* ---- who is there ---------------------------------------------------------------- */
 
-/* Admins whose request is out learn that nobody replies; nothing unread stays. */
-static void mailbox_forsake(struct mailbox *m, struct list_head *gone)
+/* Admins whose request is out learn that nobody replies. */
+static void mailbox_forsake(struct mailbox *m)
 {
 	struct port_file *p;
 
-	lockdep_assert_held(&m->lock);
 	m->manager = NULL;
 	m->lost = 0;
-	m->queued[false] = 0;
-	m->queued[true] = 0;
-	list_splice_init(&m->events, gone);
 	list_for_each_entry(p, &m->admins, list) {
-		if (!p->request)
-			continue;
+		if (p->request)
+			WRITE_ONCE(p->forsaken, true);
 		p->request = 0;
-		p->forsaken = true;
-		wake_up_interruptible(&p->wait);
 	}
-	wake_up_interruptible_all(&m->room);
+	wake_up_interruptible(&m->wait);
+}
+
+/* What an admin asked and nobody has read is not done any more. */
+static void mailbox_withdraw(struct mailbox *m, u64 request, struct list_head *gone)
+{
+	struct message *msg, *next;
+
+	list_for_each_entry_safe(msg, next, &m->manager->messages, list) {
+		if (msg->kind != MESSAGE_REQUEST || message_admin(msg)->id != request)
+			continue;
+		mailbox_unlink(m, msg);
+		list_add(&msg->list, gone);
+	}
+}
+
+/* Nothing unread stays. */
+static void mailbox_part(struct mailbox *m, struct port_file *p, struct list_head *gone)
+{
+	struct message *msg, *next;
+
+	lockdep_assert_held(&m->lock);
+	list_for_each_entry_safe(msg, next, &p->messages, list) {
+		mailbox_unlink(m, msg);
+		list_add(&msg->list, gone);
+	}
+	if (m->manager == p)
+		mailbox_forsake(m);
+	if (p->request)
+		mailbox_withdraw(m, p->request, gone);
+	p->request = 0;
+	list_del_init(&p->list);
 }
 
 /* A manager whose mm has ended is none, whoever still has its descriptor open. */
@@ -237,13 +215,13 @@ int ipsp_mailbox_enter_manager(struct port_file *p)
 	lockdep_assert_held(&p->c->admin);
 	spin_lock_bh(&m->lock);
 	if (m->manager && !atomic_read(&m->manager->mm->mm_users))
-		mailbox_forsake(m, &gone);
+		mailbox_part(m, m->manager, &gone);
 	if (m->manager)
 		err = -EBUSY;
 	else
 		m->manager = p;
 	spin_unlock_bh(&m->lock);
-	mailbox_free_list(&gone);
+	message_free_list(&gone);
 	return err;
 }
 
@@ -256,48 +234,209 @@ void ipsp_mailbox_enter_admin(struct port_file *p)
 	spin_unlock_bh(&m->lock);
 }
 
-/* What an admin asked and nobody has read is not done any more. */
-static void mailbox_withdraw(struct mailbox *m, u64 request, struct list_head *gone)
-{
-	struct message *msg, *next;
-
-	lockdep_assert_held(&m->lock);
-	list_for_each_entry_safe(msg, next, &m->events, list) {
-		struct ipsp_admin *a = (struct ipsp_admin *)(ipsp_mailbox_record(msg) + 1);
-
-		if (!msg->request || a->id != request)
-			continue;
-		mailbox_unlink(m, msg);
-		list_add(&msg->list, gone);
-	}
-}
-
 void ipsp_mailbox_leave(struct port_file *p)
 {
 	struct mailbox *m = &p->c->mailbox;
 	LIST_HEAD(gone);
 
 	spin_lock_bh(&m->lock);
-	if (m->manager == p)
-		mailbox_forsake(m, &gone);
-	if (p->request)
-		mailbox_withdraw(m, p->request, &gone);
-	p->request = 0;
-	list_del_init(&p->list);
-	list_splice_init(&p->replies, &gone);
+	mailbox_part(m, p, &gone);
 	spin_unlock_bh(&m->lock);
-	mailbox_free_list(&gone);
+	message_free_list(&gone);
 }
 
-/* The compartment is gone: whoever sleeps looks again, and finds that. */
-void ipsp_port_mailbox_wake(struct mailbox *m)
+/* ---- get ------------------------------------------------------------------------- */
+
+/*
+ * The next one, at most out->size long and of that band or above; NULL: none, -EAGAIN: it
+ * is of a lower band, -EMSGSIZE: out->size says what it needs.
+ */
+static struct message *mailbox_take(struct port_file *p, struct ipsp_message *out)
 {
-	struct port_file *p;
+	struct mailbox *m = &p->c->mailbox;
+	struct message *msg;
 
 	spin_lock_bh(&m->lock);
-	list_for_each_entry(p, &m->admins, list)
-		wake_up_interruptible_all(&p->wait);
+	msg = list_first_entry_or_null(&p->messages, struct message, list);
+	if (msg && message_record(msg)->band < out->band) {
+		msg = ERR_PTR(-EAGAIN);
+	} else if (msg && msg->size > out->size) {
+		out->size = msg->size;
+		msg = ERR_PTR(-EMSGSIZE);
+	} else if (msg) {
+		mailbox_unlink(m, msg);
+		event_tell_lost(m);
+	}
 	spin_unlock_bh(&m->lock);
-	wake_up_interruptible_all(&m->wait);
-	wake_up_interruptible_all(&m->room);
+	return msg;
+}
+
+/* It could not be delivered: it is the first again. */
+static void mailbox_return(struct port_file *p, struct message *msg)
+{
+	struct mailbox *m = &p->c->mailbox;
+
+	spin_lock_bh(&m->lock);
+	list_add(&msg->list, &p->messages);
+	m->queued[msg->kind]++;
+	spin_unlock_bh(&m->lock);
+}
+
+static struct message *mailbox_wait(struct port_file *p, struct ipsp_message *out, bool nonblock)
+{
+	struct message *msg;
+
+	while (!READ_ONCE(p->c->gone)) {
+		msg = mailbox_take(p, out);
+		if (msg)
+			return msg;
+		if (READ_ONCE(p->forsaken))
+			break;
+		if (nonblock)
+			return ERR_PTR(-EAGAIN);
+		if (wait_event_interruptible(p->c->mailbox.wait,
+					     !list_empty_careful(&p->messages) ||
+					     READ_ONCE(p->forsaken) || READ_ONCE(p->c->gone)))
+			return ERR_PTR(-ERESTARTSYS);
+	}
+	return ERR_PTR(-EPIPE);
+}
+
+int ipsp_mailbox_get(struct port_file *p, struct ipsp_message *out, bool nonblock)
+{
+	struct message *msg = mailbox_wait(p, out, nonblock);
+
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	if (copy_to_user(u64_to_user_ptr(out->record), msg->data, msg->size)) {
+		mailbox_return(p, msg);
+		return -EFAULT;
+	}
+	out->size = msg->size;
+	message_free(msg);
+	return 0;
+}
+
+/* ---- put ------------------------------------------------------------------------- */
+
+static bool message_is_sane(struct message *msg)
+{
+	const u16 type = msg->kind == MESSAGE_REQUEST ? IPSP_REC_ADMIN_REQUEST :
+							IPSP_REC_ADMIN_REPLY;
+	const struct ipsp_record *rec = message_record(msg);
+	const struct ipsp_admin *a = message_admin(msg);
+
+	if (!ipsp_record_is_sane(rec, msg->size) || rec->len != msg->size || rec->type != type ||
+	    rec->control_len != sizeof(*a) || (rec->flags & ~IPSP_RECF_SECRET) ||
+	    rec->generation || rec->ticket || rec->band > IPSP_BAND_URGENT ||
+	    memchr_inv(rec->reserved8, 0, sizeof(rec->reserved8)) ||
+	    memchr_inv(rec->reserved, 0, sizeof(rec->reserved)))
+		return false;
+	return !(a->flags & ~IPSP_ADMINF_ALL) && !memchr_inv(a->reserved, 0, sizeof(a->reserved));
+}
+
+/* Copied once to private memory, then checked. */
+static struct message *message_from_user(const struct ipsp_message *in, enum message_kind kind)
+{
+	struct message *msg;
+	int err = -EINVAL;
+
+	if (in->size < sizeof(struct ipsp_record) + sizeof(struct ipsp_admin) ||
+	    in->size > IPSP_ADMIN_MAX + MESSAGE_HEAD)
+		return ERR_PTR(-EINVAL);
+	msg = message_new(kind, in->size, GFP_KERNEL_ACCOUNT);
+	if (!msg)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(msg->data, u64_to_user_ptr(in->record), in->size))
+		err = -EFAULT;
+	else if (message_is_sane(msg))
+		return msg;
+	message_free(msg);
+	return ERR_PTR(err);
+}
+
+/* Stamped with who asks; the manager judges by that. */
+static void request_stamp(struct message *msg)
+{
+	struct ipsp_admin *a = message_admin(msg);
+
+	a->uid = from_kuid_munged(&init_user_ns, current_uid());
+	a->gid = from_kgid_munged(&init_user_ns, current_gid());
+	a->pid = task_tgid_nr(current);
+	a->status = 0;
+}
+
+/* One at a time, so that a reply needs no other name than its admin. */
+static int request_add(struct port_file *p, struct message *msg)
+{
+	struct mailbox *m = &p->c->mailbox;
+	int err = -EBUSY;
+
+	spin_lock_bh(&m->lock);
+	if (READ_ONCE(p->c->gone)) {
+		err = -EPIPE;
+	} else if (!p->request && list_empty(&p->messages)) {
+		message_admin(msg)->id = m->next_id + 1;
+		err = mailbox_add(m, m->manager, msg);
+	}
+	if (!err) {
+		p->request = ++m->next_id;
+		p->forsaken = false;
+	}
+	spin_unlock_bh(&m->lock);
+	return err;
+}
+
+static bool request_has_room(struct mailbox *m)
+{
+	return READ_ONCE(m->queued[MESSAGE_REQUEST]) < mailbox_max[MESSAGE_REQUEST] ||
+	       !READ_ONCE(m->manager);
+}
+
+static int mailbox_request(struct port_file *p, struct message *msg, bool nonblock)
+{
+	struct mailbox *m = &p->c->mailbox;
+	int err;
+
+	request_stamp(msg);
+	while ((err = request_add(p, msg)) == -EAGAIN && !nonblock) {
+		err = wait_event_interruptible(m->wait, request_has_room(m) ||
+					       READ_ONCE(p->c->gone));
+		if (err)
+			break;
+	}
+	return err;
+}
+
+/* To the admin whose request has that id, if it is still there. */
+static int mailbox_reply(struct port_file *p, struct message *msg)
+{
+	struct mailbox *m = &p->c->mailbox;
+	struct port_file *admin;
+	int err = -ENOENT;
+
+	spin_lock_bh(&m->lock);
+	list_for_each_entry(admin, &m->admins, list) {
+		if (!admin->request || admin->request != message_admin(msg)->id)
+			continue;
+		admin->request = 0;
+		err = mailbox_add(m, admin, msg);
+		break;
+	}
+	spin_unlock_bh(&m->lock);
+	return err;
+}
+
+int ipsp_mailbox_put(struct port_file *p, const struct ipsp_message *in, bool nonblock)
+{
+	bool asks = p->role == IPSP_ROLE_ADMIN;
+	struct message *msg = message_from_user(in, asks ? MESSAGE_REQUEST : MESSAGE_REPLY);
+	int err;
+
+	if (IS_ERR(msg))
+		return PTR_ERR(msg);
+	err = asks ? mailbox_request(p, msg, nonblock) : mailbox_reply(p, msg);
+	if (err)
+		message_free(msg);
+	return err;
 }

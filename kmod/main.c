@@ -7,6 +7,7 @@
 #include "ipsec_port_ring.h"
 #include "ipsec_port_layout.h"		/* asserted here, for all */
 #include "netns.h"
+#include "port.h"
 #include "redirector.h"
 
 #define CREATE_TRACE_POINTS

@@ -2,8 +2,7 @@
 /*
  * port.c - the character devices: one minor for control, one for each compartment
  *
- * An open file attaches in one role, bound to one mm; its release undoes all. The calls
- * are a table of {number, roles, handler}.
+ * An open file attaches in one role, bound to one mm; its release undoes all.
  */
 #include <linux/cdev.h>
 #include <linux/file.h>
@@ -18,9 +17,10 @@
 #include <linux/uaccess.h>
 #include "compat/compat.h"
 #include "announce.h"
+#include "call.h"
 #include "compartment.h"
 #include "handle.h"
-#include "mailbox.h"
+#include "port.h"
 #include "stream.h"
 
 static dev_t port_devt;
@@ -29,13 +29,14 @@ static struct class *port_class;
 
 /* ---- attach ---------------------------------------------------------------------- */
 
-static int attach_stack(struct port_file *p, struct file *file, const struct ipsp_attach *a)
+static int attach_stack(struct port_file *p, const struct ipsp_attach *a)
 {
 	struct stack *s;
 
 	if (a->index >= p->c->config.stacks)
 		return -EINVAL;
-	s = ipsp_stream_attach(p->c, array_index_nospec(a->index, IPSP_STACKS_MAX), file);
+	s = ipsp_stream_attach(p->c, array_index_nospec(a->index, IPSP_STACKS_MAX),
+			       p->file);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	p->stack = s;
@@ -58,7 +59,7 @@ static void attach_tell_stacks(struct compartment *c)
 		s = c->stack[i];
 		state = s ? READ_ONCE(s->state) : STACK_BROKEN;
 		if (state != STACK_BROKEN)
-			ipsp_port_event(c, events[state], 0, i, s->pid, 0);
+			ipsp_mailbox_event(c, events[state], 0, i, s->pid, 0);
 	}
 }
 
@@ -74,44 +75,35 @@ static int attach_manager(struct port_file *p)
 	return err;
 }
 
-static int port_attach_role(struct port_file *p, struct file *file, const struct ipsp_attach *a)
+static int attach_role(struct port_file *p, const struct ipsp_attach *a)
 {
-	if (p->role)
-		return -EBUSY;
-	if (p->c->gone)
-		return -EPIPE;
-	if (a->role != IPSP_ROLE_STACK && a->index)
-		return -EINVAL;
 	if (a->role == IPSP_ROLE_STACK)
-		return attach_stack(p, file, a);
+		return attach_stack(p, a);
+	if (a->index || a->role < IPSP_ROLE_STACK || a->role > IPSP_ROLE_ADMIN)
+		return -EINVAL;
 	if (a->role == IPSP_ROLE_MANAGER)
 		return attach_manager(p);
 	ipsp_mailbox_enter_admin(p);
 	return 0;
 }
 
-static long port_attach(struct port_file *p, struct file *file, void *arg)
+static int port_attach(struct port_file *p, void *arg)
 {
 	struct ipsp_attach *a = arg;
 	int err;
 
-	if (a->flags || memchr_inv(a->reserved, 0, sizeof(a->reserved)) ||
-	    a->role < IPSP_ROLE_STACK || a->role > IPSP_ROLE_ADMIN)
+	if (a->flags)
 		return -EINVAL;
-	mutex_lock(&p->c->admin);
-	err = port_attach_role(p, file, a);
-	if (!err) {
-		p->mm = current->mm;
-		mmgrab(p->mm);
-		smp_store_release(&p->role, a->role);	/* matches port_may's load */
-	}
-	mutex_unlock(&p->c->admin);
-	return err;
+	err = p->role ? -EBUSY : attach_role(p, a);
+	if (err)
+		return err;
+	p->mm = current->mm;
+	mmgrab(p->mm);
+	smp_store_release(&p->role, a->role);	/* matches port_may's load */
+	return 0;
 }
 
-/* ---- stack's calls --------------------------------------------------------------- */
-
-static long port_layout(struct port_file *p, struct file *file, void *arg)
+static int port_layout(struct port_file *p, void *arg)
 {
 	ipsp_stream_layout(p->stack, arg);
 	return 0;
@@ -119,27 +111,22 @@ static long port_layout(struct port_file *p, struct file *file, void *arg)
 
 /* ---- messages -------------------------------------------------------------------- */
 
-static long port_getmsg(struct port_file *p, struct file *file, void *arg)
+static int port_getmsg(struct port_file *p, void *arg)
 {
-	struct ipsp_message *out = arg;
-	bool nonblock = file->f_flags & O_NONBLOCK;
+	bool nonblock = p->file->f_flags & O_NONBLOCK;
 
-	if (memchr_inv(out->reserved, 0, sizeof(out->reserved)))
-		return -EINVAL;
-	if (p->role == IPSP_ROLE_STACK)
-		return ipsp_stream_getmsg(p->stack, out, nonblock);
-	return ipsp_port_message_get(p, out, nonblock);
+	return p->stack ? ipsp_stream_getmsg(p->stack, arg, nonblock) :
+			  ipsp_mailbox_get(p, arg, nonblock);
 }
 
-static long port_putmsg(struct port_file *p, struct file *file, void *arg)
+static int port_putmsg(struct port_file *p, void *arg)
 {
-	struct ipsp_message *in = arg;
+	const struct ipsp_message *in = arg;
 
-	if (in->band || memchr_inv(in->reserved, 0, sizeof(in->reserved)))
+	if (in->band)
 		return -EINVAL;
-	if (p->role == IPSP_ROLE_STACK)
-		return ipsp_stream_putmsg(p->stack, in);
-	return ipsp_port_message_put(p, in, file->f_flags & O_NONBLOCK);
+	return p->stack ? ipsp_stream_putmsg(p->stack, in) :
+			  ipsp_mailbox_put(p, in, p->file->f_flags & O_NONBLOCK);
 }
 
 /* ---- manager's calls ------------------------------------------------------------- */
@@ -193,14 +180,13 @@ static int control_check(struct ipsp_record *rec, u32 size)
 	return -EINVAL;
 }
 
-static long port_control(struct port_file *p, struct file *file, void *arg)
+static int port_control(struct port_file *p, void *arg)
 {
 	struct ipsp_control *in = arg;
 	struct ipsp_record *rec;
-	long err;
+	int err;
 
-	if (memchr_inv(in->reserved, 0, sizeof(in->reserved)) || in->size < sizeof(*rec) ||
-	    in->size > IPSP_RECORD_MAX)
+	if (in->size < sizeof(*rec) || in->size > IPSP_RECORD_MAX)
 		return -EINVAL;
 	rec = kvzalloc(in->size, GFP_KERNEL_ACCOUNT);
 	if (!rec)
@@ -218,27 +204,7 @@ static long port_control(struct port_file *p, struct file *file, void *arg)
 	return err;
 }
 
-static long port_handle_add(struct port_file *p, struct file *file, void *arg)
-{
-	return ipsp_handle_add(p->c, arg);
-}
-
-static long port_handle_set(struct port_file *p, struct file *file, void *arg)
-{
-	return ipsp_handle_set(p->c, arg);
-}
-
-static long port_handle_del(struct port_file *p, struct file *file, void *arg)
-{
-	return ipsp_handle_del(p->c, ((struct ipsp_handle *)arg)->id);
-}
-
-static long port_handle_get(struct port_file *p, struct file *file, void *arg)
-{
-	return ipsp_handle_get_info(p->c, arg);
-}
-
-static long port_hash_key(struct port_file *p, struct file *file, void *arg)
+static int port_hash_key(struct port_file *p, void *arg)
 {
 	memcpy(arg, ipsp_counter_hash_key(), IPSP_HASH_KEY_LEN);
 	return 0;
@@ -252,7 +218,7 @@ static bool store_is_allowed(struct file *file)
 	return S_ISREG(inode->i_mode) && inode->i_sb->s_magic == TMPFS_MAGIC;
 }
 
-static long port_store(struct port_file *p, struct file *file, void *arg)
+static int port_store(struct port_file *p, void *arg)
 {
 	s32 fd = *(s32 *)arg;
 	struct file *stored = NULL;
@@ -272,7 +238,7 @@ static long port_store(struct port_file *p, struct file *file, void *arg)
 	return 0;
 }
 
-static long port_take(struct port_file *p, struct file *file, void *arg)
+static int port_take(struct port_file *p, void *arg)
 {
 	int fd;
 
@@ -288,66 +254,23 @@ static long port_take(struct port_file *p, struct file *file, void *arg)
 
 #define STACK	BIT(IPSP_ROLE_STACK)
 #define MANAGER	BIT(IPSP_ROLE_MANAGER)
-#define ADMIN	BIT(IPSP_ROLE_ADMIN)
+#define EVERYONE (STACK | MANAGER | BIT(IPSP_ROLE_ADMIN))
 
-static const struct port_call {
-	unsigned int number;
-	u32 roles;			/* 0: before attaching */
-	bool admin;			/* handler runs under c->admin, of a living compartment */
-	long (*handler)(struct port_file *p, struct file *file, void *arg);
-} port_calls[] = {
-	{ IPSP_IOC_ATTACH, 0, false, port_attach },
-	{ IPSP_IOC_LAYOUT, STACK, false, port_layout },
-	{ IPSP_IOC_GETMSG, STACK | MANAGER | ADMIN, false, port_getmsg },
-	{ IPSP_IOC_PUTMSG, STACK | MANAGER | ADMIN, false, port_putmsg },
-	{ IPSP_IOC_CONTROL, MANAGER, false, port_control },
-	{ IPSP_IOC_HANDLE_ADD, MANAGER, true, port_handle_add },
-	{ IPSP_IOC_HANDLE_SET, MANAGER, true, port_handle_set },
-	{ IPSP_IOC_HANDLE_DEL, MANAGER, true, port_handle_del },
-	{ IPSP_IOC_HANDLE_GET, MANAGER, true, port_handle_get },
-	{ IPSP_IOC_HASH_KEY, MANAGER, false, port_hash_key },
-	{ IPSP_IOC_STORE, MANAGER, true, port_store },
-	{ IPSP_IOC_TAKE, MANAGER, true, port_take },
+static const struct call port_calls[] = {
+	{ IPSP_IOC_ATTACH, 0, CALL_RESERVED(ipsp_attach), .locked = true, .port = port_attach },
+	{ IPSP_IOC_LAYOUT, STACK, .port = port_layout },
+	{ IPSP_IOC_GETMSG, EVERYONE, CALL_RESERVED(ipsp_message), .tells = true,
+	  .port = port_getmsg },
+	{ IPSP_IOC_PUTMSG, EVERYONE, CALL_RESERVED(ipsp_message), .port = port_putmsg },
+	{ IPSP_IOC_CONTROL, MANAGER, CALL_RESERVED(ipsp_control), .port = port_control },
+	{ IPSP_IOC_HANDLE_ADD, MANAGER, .locked = true, .handle = ipsp_handle_add },
+	{ IPSP_IOC_HANDLE_SET, MANAGER, .locked = true, .handle = ipsp_handle_set },
+	{ IPSP_IOC_HANDLE_DEL, MANAGER, .locked = true, .handle = ipsp_handle_del },
+	{ IPSP_IOC_HANDLE_GET, MANAGER, .locked = true, .handle = ipsp_handle_get_info },
+	{ IPSP_IOC_HASH_KEY, MANAGER, .port = port_hash_key },
+	{ IPSP_IOC_STORE, MANAGER, .locked = true, .port = port_store },
+	{ IPSP_IOC_TAKE, MANAGER, .locked = true, .port = port_take },
 };
-
-union port_arg {
-	struct ipsp_attach attach;
-	struct ipsp_layout layout;
-	struct ipsp_message message;
-	struct ipsp_control control;
-	struct ipsp_handle handle;
-	u8 key[IPSP_HASH_KEY_LEN];
-	s32 fd;
-};
-
-static long port_call(const struct port_call *call, struct port_file *p, struct file *file,
-		      union port_arg *arg)
-{
-	long ret;
-
-	if (!call->admin)
-		return call->handler(p, file, arg);
-	mutex_lock(&p->c->admin);
-	ret = p->c->gone ? -EPIPE : call->handler(p, file, arg);
-	mutex_unlock(&p->c->admin);
-	return ret;
-}
-
-static long port_run(const struct port_call *call, struct port_file *p, struct file *file,
-		     void __user *user)
-{
-	u32 size = _IOC_SIZE(call->number), dir = _IOC_DIR(call->number);
-	union port_arg arg;
-	long ret;
-
-	memset(&arg, 0, sizeof(arg));
-	if ((dir & _IOC_WRITE) && copy_from_user(&arg, user, size))
-		return -EFAULT;
-	ret = port_call(call, p, file, &arg);
-	if ((dir & _IOC_READ) && (ret >= 0 || ret == -EMSGSIZE) && copy_to_user(user, &arg, size))
-		return -EFAULT;
-	return ret;
-}
 
 /* Who may call at all: the role, and the mm that attached in it. */
 static long port_may(struct port_file *p, u32 roles)
@@ -366,20 +289,16 @@ static long port_may(struct port_file *p, u32 roles)
 static long port_ioctl(struct file *file, unsigned int number, unsigned long arg)
 {
 	struct port_file *p = file->private_data;
+	const struct call *call;
 	long err;
-	u32 i;
 
 	if (number == IPSP_IOC_KICK) {	/* the only one on the packets' way */
 		err = port_may(p, STACK);
 		return err ?: ipsp_answer_kick(p->stack, arg);
 	}
-	for (i = 0; i < ARRAY_SIZE(port_calls); i++) {
-		if (port_calls[i].number != number)
-			continue;
-		err = port_may(p, port_calls[i].roles);
-		return err ?: port_run(&port_calls[i], p, file, (void __user *)arg);
-	}
-	return -ENOTTY;
+	call = ipsp_call_find(port_calls, ARRAY_SIZE(port_calls), number);
+	err = call ? port_may(p, call->roles) : -ENOTTY;
+	return err ?: ipsp_call_run(call, p, (void __user *)arg);
 }
 
 /* ---- read, write, poll, mmap ----------------------------------------------------- */
@@ -388,9 +307,9 @@ static ssize_t port_read(struct file *file, char __user *user, size_t size, loff
 {
 	struct ipsp_message m = { .record = (uintptr_t)user, .size = min_t(size_t, size, U32_MAX) };
 	struct port_file *p = file->private_data;
-	long err = port_may(p, STACK | MANAGER | ADMIN);
+	long err = port_may(p, EVERYONE);
 
-	err = err ?: port_getmsg(p, file, &m);
+	err = err ?: port_getmsg(p, &m);
 	return err ?: m.size;
 }
 
@@ -398,9 +317,9 @@ static ssize_t port_write(struct file *file, const char __user *user, size_t siz
 {
 	struct ipsp_message m = { .record = (uintptr_t)user, .size = min_t(size_t, size, U32_MAX) };
 	struct port_file *p = file->private_data;
-	long err = port_may(p, STACK | MANAGER | ADMIN);
+	long err = port_may(p, EVERYONE);
 
-	err = err ?: port_putmsg(p, file, &m);
+	err = err ?: port_putmsg(p, &m);
 	return err ?: size;
 }
 
@@ -422,14 +341,14 @@ static __poll_t poll_manager(struct port_file *p)
 {
 	__poll_t ready = poll_control_room(p->c) ? EPOLLOUT | EPOLLWRNORM : 0;
 
-	if (!list_empty_careful(&p->c->mailbox.events))
+	if (!list_empty_careful(&p->messages))
 		ready |= EPOLLIN | EPOLLRDNORM;
 	return ready;
 }
 
 static __poll_t poll_admin(struct port_file *p)
 {
-	if (!list_empty_careful(&p->replies))
+	if (!list_empty_careful(&p->messages))
 		return EPOLLIN | EPOLLRDNORM;
 	if (READ_ONCE(p->forsaken))
 		return EPOLLERR;
@@ -440,11 +359,11 @@ static __poll_t port_poll(struct file *file, poll_table *wait)
 {
 	struct port_file *p = file->private_data;
 
-	if (port_may(p, STACK | MANAGER | ADMIN))
+	if (port_may(p, EVERYONE))
 		return EPOLLERR;
-	if (p->role == IPSP_ROLE_STACK)
+	if (p->stack)
 		return ipsp_stream_poll(p->stack, file, wait);
-	poll_wait(file, ipsp_port_message_wait(p), wait);
+	poll_wait(file, &p->c->mailbox.wait, wait);
 	if (READ_ONCE(p->c->gone))
 		return EPOLLERR | (atomic_read(&p->c->files) == 1 ? EPOLLHUP : 0);
 	return p->role == IPSP_ROLE_MANAGER ? poll_manager(p) : poll_admin(p);
@@ -480,8 +399,8 @@ static int port_open(struct inode *inode, struct file *file)
 	}
 	atomic_inc(&p->c->files);
 	INIT_LIST_HEAD(&p->list);
-	INIT_LIST_HEAD(&p->replies);
-	init_waitqueue_head(&p->wait);
+	INIT_LIST_HEAD(&p->messages);
+	p->file = file;
 	file->private_data = p;
 	ipsp_stats_made();
 	return 0;
@@ -617,7 +536,7 @@ void ipsp_port_forget(struct compartment *c)
 	if (c->stored)
 		fput(c->stored);
 	c->stored = NULL;
-	ipsp_port_mailbox_wake(&c->mailbox);
+	wake_up_interruptible_all(&c->mailbox.wait);
 }
 
 static struct device *port_control_device;

@@ -6,6 +6,7 @@
  */
 #include <linux/file.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <net/ip_fib.h>
 #include <net/ip6_fib.h>
 #include <net/net_namespace.h>
@@ -83,15 +84,13 @@ static int rule_owner(struct net *net, struct rule *r)
 	return (r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid) ? -EINVAL : 0;
 }
 
-static int rule_fill(struct net *net, struct rule_table *table, const struct ipsp_rule *config)
+static int rule_fill(struct net *net, struct rule_table *table)
 {
 	struct rule *r = &table->rule[table->count];
+	const struct ipsp_rule *config = &r->config;
 	int err = rule_check(config);
 
-	if (err)
-		return err;
-	r->config = *config;
-	err = rule_owner(net, r);
+	err = err ?: rule_owner(net, r);
 	if (err)
 		return err;
 	r->hits = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
@@ -103,6 +102,7 @@ static int rule_fill(struct net *net, struct rule_table *table, const struct ips
 			free_percpu(r->hits);
 			return -ENOENT;
 		}
+		ipsp_compartment_hold(r->c);
 		atomic_inc(&r->c->rules);
 	}
 	table->directions |= config->directions;
@@ -139,24 +139,37 @@ static void rule_swap(struct net *net, struct rule_table *table)
 	rule_table_free(old);
 }
 
-int ipsp_rule_set(struct net *net, const struct ipsp_rule *rules, u32 count, u32 *bad)
+/* Copied once, and not yet in the table's count. */
+static int rule_table_copy(struct rule_table *table, const struct ipsp_rule __user *rules, u32 n)
 {
-	struct rule_table *table;
-	int err = 0;
 	u32 i;
 
-	table = kvzalloc(struct_size(table, rule, count), GFP_KERNEL_ACCOUNT);
+	for (i = 0; i < n; i++)
+		if (copy_from_user(&table->rule[i].config, &rules[i], sizeof(rules[i])))
+			return -EFAULT;
+	return 0;
+}
+
+int ipsp_rule_set(struct net *net, void *arg)
+{
+	struct ipsp_rules *r = arg;
+	struct rule_table *table;
+	int err;
+
+	if (r->count > IPSP_RULES_MAX)
+		return -EINVAL;
+	table = kvzalloc(struct_size(table, rule, r->count), GFP_KERNEL_ACCOUNT);
 	if (!table)
 		return -ENOMEM;
+	err = rule_table_copy(table, u64_to_user_ptr(r->rules), r->count);
 	mutex_lock(&ipsp_compartment_mutex);
-	for (i = 0; !err && i < count; i++)
-		err = rule_fill(net, table, &rules[i]);
-	if (err) {
-		*bad = i - 1;
+	while (!err && table->count < r->count)
+		err = rule_fill(net, table);
+	r->bad = err ? table->count : 0;
+	if (err)
 		rule_table_free(table);
-	} else {
+	else
 		rule_swap(net, table);
-	}
 	mutex_unlock(&ipsp_compartment_mutex);
 	return err;
 }
@@ -171,7 +184,7 @@ static u64 rule_hits(const struct rule *r)
 	return sum;
 }
 
-u32 ipsp_rule_get(struct net *net, struct ipsp_rule *out, u32 count)
+static u32 rule_table_list(struct net *net, struct ipsp_rule *out, u32 room)
 {
 	struct rule_table *table;
 	u32 i, n = 0;
@@ -181,12 +194,30 @@ u32 ipsp_rule_get(struct net *net, struct ipsp_rule *out, u32 count)
 					  lockdep_is_held(&ipsp_compartment_mutex));
 	if (table)
 		n = table->count;
-	for (i = 0; i < n && i < count; i++) {
+	for (i = 0; i < n && i < room; i++) {
 		out[i] = table->rule[i].config;
 		out[i].hits = rule_hits(&table->rule[i]);
 	}
 	mutex_unlock(&ipsp_compartment_mutex);
 	return n;
+}
+
+int ipsp_rule_get(struct net *net, void *arg)
+{
+	struct ipsp_rules *r = arg;
+	u32 room = min_t(u32, r->count, IPSP_RULES_MAX);
+	struct ipsp_rule *rules = kvcalloc(max(room, 1u), sizeof(*rules), GFP_KERNEL_ACCOUNT);
+	int err = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	r->count = rule_table_list(net, rules, room);
+	if (r->count > room)
+		err = -E2BIG;
+	else if (copy_to_user(u64_to_user_ptr(r->rules), rules, r->count * sizeof(*rules)))
+		err = -EFAULT;
+	kvfree(rules);
+	return err;
 }
 
 void ipsp_rule_net_exit(struct net *net)

@@ -19,17 +19,15 @@ struct rule {
 };
 
 struct rule_table {
-	struct rcu_head rcu;
 	u32 count;
 	u8 directions;			/* of all rules: skip the rest quickly */
 	bool by_owner;			/* one looks at sockets */
 	struct rule rule[];
 };
 
-/* From user space (already copied); -EINVAL, -ENOENT, -EOPNOTSUPP with *bad set. */
-int ipsp_rule_set(struct net *net, const struct ipsp_rule *rules, u32 count, u32 *bad);
-/* Copies at most count; returns the number of rules there are. */
-u32 ipsp_rule_get(struct net *net, struct ipsp_rule *out, u32 count);
+/* The control device's calls. -EINVAL, -ENOENT, -EOPNOTSUPP with `bad` set; -E2BIG. */
+int ipsp_rule_set(struct net *net, void *arg);		/* struct ipsp_rules */
+int ipsp_rule_get(struct net *net, void *arg);
 void ipsp_rule_net_exit(struct net *net);
 
 /* RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device. */

@@ -82,21 +82,37 @@ static void stats_net(struct net *net, struct ipsp_stats *out)
 	out->counter[IPSP_COUNT_CAPTURED] = out->counter[IPSP_COUNT_DROPPED];
 }
 
-void ipsp_stats_fill(struct net *net, struct compartment *c, struct ipsp_stats *out)
+static void stats_compartment(struct compartment *c, struct ipsp_stats *out)
 {
-	if (!c) {
-		stats_net(net, out);
-	} else {
-		/* Under the lock, so that a ticket is counted once: pending or ended. */
-		spin_lock_bh(&c->lock);
-		stats_sum(c, out);
-		out->counter[IPSP_COUNT_PENDING] = c->fifo[IPSP_DIR_OUT].length +
-						   c->fifo[IPSP_DIR_IN].length;
-		out->memory = stats_memory(c);
-		spin_unlock_bh(&c->lock);
+	/* Under the lock, so that a ticket is counted once: pending or ended. */
+	spin_lock_bh(&c->lock);
+	stats_sum(c, out);
+	out->counter[IPSP_COUNT_PENDING] = c->fifo[IPSP_DIR_OUT].length +
+					   c->fifo[IPSP_DIR_IN].length;
+	out->memory = stats_memory(c);
+	spin_unlock_bh(&c->lock);
+}
+
+int ipsp_stats_get(struct net *net, void *arg)
+{
+	struct ipsp_stats *out = arg;
+	struct compartment *c = NULL;
+
+	if (strnlen(out->name, IPSP_NAME_MAX) == IPSP_NAME_MAX)
+		return -EINVAL;
+	if (out->name[0]) {
+		c = ipsp_compartment_find(net, out->name);
+		if (!c)
+			return -ENOENT;
 	}
+	memset_after(out, 0, name);
+	if (c)
+		stats_compartment(c, out);
+	else
+		stats_net(net, out);
 	out->counter[IPSP_COUNT_OBJECTS_MADE] = atomic64_read(&stats_made);
 	out->counter[IPSP_COUNT_OBJECTS_FREED] = atomic64_read(&stats_freed);
+	return 0;
 }
 
 void ipsp_stats_exit(void)

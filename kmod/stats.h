@@ -37,7 +37,7 @@ static inline int ipsp_stats_init(void)
 void ipsp_stats_exit(void);
 int ipsp_stats_compartment_init(struct compartment *c);		/* allocates c->counts */
 void ipsp_stats_compartment_exit(struct compartment *c);
-/* c may be NULL: the namespace's own. Fills all but the name. */
-void ipsp_stats_fill(struct net *net, struct compartment *c, struct ipsp_stats *out);
+/* The control device's call: of a compartment, or of the namespace itself. */
+int ipsp_stats_get(struct net *net, void *arg);		/* struct ipsp_stats */
 
 #endif

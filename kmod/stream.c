@@ -121,8 +121,8 @@ static void stream_broken_work(struct work_struct *work)
 	wake_up_interruptible_all(&s->wait);
 	ipsp_flow_flush_bypass(s->c);
 	ipsp_deal_stack_gone(s->c, s, &pending);
-	ipsp_port_control_room(s->c);		/* it has no room any more, and needs none */
-	ipsp_port_event(s->c, event, s->cause, s->index, s->pid, pending);
+	wake_up_interruptible(&s->c->mailbox.wait);	/* it has no room, and needs none */
+	ipsp_mailbox_event(s->c, event, s->cause, s->index, s->pid, pending);
 }
 
 void ipsp_stream_break_locked(struct stack *s, u32 cause)
@@ -181,7 +181,7 @@ struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *
 	spin_unlock_bh(&c->lock);
 	ipsp_stats_made();
 	ipsp_count(c, STACKS_ATTACHED);
-	ipsp_port_event(c, IPSP_EVENT_STACK_ATTACHED, 0, index, s->pid, 0);
+	ipsp_mailbox_event(c, IPSP_EVENT_STACK_ATTACHED, 0, index, s->pid, 0);
 	return s;
 }
 
@@ -407,7 +407,7 @@ void ipsp_stream_progress(struct stack *s)
 	    (s32)(ipsp_ring_observe(s->down.kpeer) - s->snapshot_end) >= 0)
 		s->snapshot_read = ktime_get_ns();
 	if (s->refused && ipsp_stream_has_room(s))
-		ipsp_port_control_room(s->c);
+		wake_up_interruptible(&s->c->mailbox.wait);
 }
 
 /* ns since the stack's index was last seen to move; seen now. A lie is as good as a move. */
@@ -467,7 +467,7 @@ static long stream_get_one(struct stack *s, struct ipsp_message *m)
 	return 0;
 }
 
-long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock)
+int ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock)
 {
 	long err;
 
@@ -482,7 +482,7 @@ long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock)
 	return err;
 }
 
-long ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m)
+int ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m)
 {
 	struct ipsp_words *words = s->stack_words.base;
 	long err = 0;

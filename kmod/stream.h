@@ -76,8 +76,8 @@ void ipsp_stream_detach(struct stack *s);
 int ipsp_stream_mmap(struct stack *s, struct vm_area_struct *vma);
 void ipsp_stream_layout(const struct stack *s, struct ipsp_layout *out);
 /* GETMSG, PUTMSG of a stack that does not mmap. Block unless nonblock. */
-long ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
-long ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
+int ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
+int ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
 __poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait);
 
 /*
