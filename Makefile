@@ -42,7 +42,7 @@ unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/
 KVER ?= $(or $(newest),$(unpacked))
 KERNELS ?= 6.1 6.12
 
-.PHONY: check-long all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
+.PHONY: check-long check-debug all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: programs module
 
@@ -52,6 +52,7 @@ help:
 	@echo 'make demo              the main job, end to end, in a virtual machine; set-up included'
 	@echo 'make check             every test, on Linux 6.1 and 6.12; set-up included (ONLY=PATTERN, KERNELS="6.1 6.12")'
 	@echo 'make check-long        with the storms, topologies and figures that make check leaves out'
+	@echo 'make check-debug       the kselftests on a kernel with KASAN, UBSAN, lockdep, PROVE_RCU, kmemleak (ONLY=scenario/ for all)'
 	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json'
 	@echo 'make lint              checkpatch, sparse, cppcheck, shellcheck: whichever are there'
 	@echo 'make programs|module|tests|fuzz|bench-bin    a part of it'
@@ -137,6 +138,12 @@ check: setup
 check-long: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests fuzz $(kmods)
 	@LONG=1 KERNELS='$(KERNELS)' tests/check $(ONLY)
+
+# One guest, of a kernel that watches memory, locks, RCU and leaks (scripts/kernel-debug builds it, once)
+check-debug: setup
+	@scripts/kernel-debug
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests $(B)/kmod-debug/ipsec_port.ko
+	@KERNELS=debug tests/check $(or $(ONLY),kselftest)
 
 bench: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-bin $(kmods)

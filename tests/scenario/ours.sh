@@ -24,9 +24,12 @@ compartment_of() { [ "$1" = left ] && echo blue || echo red; }
 is_ours() { [ "$(end_of "$1")" = ours ]; }
 any_ours() { [ "$LEFT" = ours ] || [ "$RIGHT" = ours ]; }
 
-# until_true SECONDS COMMAND...: asks again and again, gives up after so many seconds of the guest's time
+# until_true SECONDS COMMAND...: asks again and again, gives up after so many seconds of the guest's time; ten times as many
+# on the kernel that watches itself
+slow=1
+[ $kernel_name != debug ] || slow=10
 until_true() {
-	local end=$((SECONDS + $1)); shift
+	local end=$((SECONDS + $1 * slow)); shift
 	until "$@"; do
 		[ $SECONDS -lt $end ] || return 1
 		sleep 0.05
@@ -321,5 +324,5 @@ plan() {
 }
 # What the kernel said since the scenario began: no warning, no oops, no lockdep, no hung task. (The guest also panics on them.)
 kernel_log_clean() {
-	! dmesg | grep -E 'WARNING|BUG|Oops|general protection|Call Trace|lockdep|hung task|unregister_netdevice|refcount|leak' || return 1
+	! dmesg | grep -E 'WARNING|BUG|Oops|general protection|Call Trace|hung task|unregister_netdevice|refcount|UBSAN|non-static key|suspected memory leak' || return 1
 }
