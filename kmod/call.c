@@ -37,6 +37,16 @@ static int call_locked(const struct call *call, struct port_file *p, void *arg)
 	return ret;
 }
 
+/* What its caller never heard of must not stay: he could not take it away. */
+static void call_undo(const struct call *call, struct port_file *p, void *arg)
+{
+	if (!call->undo)
+		return;
+	mutex_lock(&p->c->admin);
+	call->undo(p->c, arg);
+	mutex_unlock(&p->c->admin);
+}
+
 int ipsp_call_run(const struct call *call, struct port_file *p, void __user *user)
 {
 	u32 size = _IOC_SIZE(call->number), dir = _IOC_DIR(call->number);
@@ -52,8 +62,10 @@ int ipsp_call_run(const struct call *call, struct port_file *p, void __user *use
 	else
 		ret = call_locked(call, p, arg);
 	if ((dir & _IOC_READ) && (ret >= 0 || (call->tells && ret != -EFAULT)) &&
-	    copy_to_user(user, arg, size))
+	    copy_to_user(user, arg, size)) {
 		ret = -EFAULT;
-	kfree(arg);
+		call_undo(call, p, arg);
+	}
+	kfree_sensitive(arg);		/* the hash key is among them */
 	return ret;
 }

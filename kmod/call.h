@@ -22,6 +22,7 @@ struct call {
 	int (*control)(struct net *net, void *arg);
 	int (*port)(struct port_file *p, void *arg);
 	int (*handle)(struct compartment *c, struct ipsp_handle *config);
+	int (*undo)(struct compartment *c, struct ipsp_handle *config);	/* if it cannot be told */
 };
 
 /* NULL: none of that number. */
