@@ -42,30 +42,13 @@ static void admin_list(struct request *r, __u32 count, void (*show)(struct reque
 
 /* ---- state ------------------------------------------------------------------------------- */
 
-/* No direction in the words of ip xfrm: the address that is ours says it. */
-static int state_direction(struct request *r, struct state_line *line)
-{
-	struct ipsp_sa *sa = &line->sa;
-
-	if (line->has_direction)
-		return 0;
-	if (address_is_local(sa->family, sa->source) == 1)
-		sa->direction = IPSP_DIR_OUT;
-	else if (address_is_local(sa->family, sa->destination) == 1)
-		sa->direction = IPSP_DIR_IN;
-	else
-		return word_fail(r->w, WORD_STATUS_REFUSED, "state: neither src nor dst is an "
-				 "address of this host; wanted: one that is, or dir in|out");
-	return 0;
-}
-
 static int state_add_line(struct request *r, int replace)
 {
 	struct database_sa *old;
 	struct state_line line;
 	int err;
 
-	if (state_parse(r->w, &line, false) || state_direction(r, &line))
+	if (state_parse(r->w, &line, false) || state_direction(r->w, &line))
 		return -EINVAL;
 	old = database_find(r->m, &line.sa);
 	if (old && !replace)

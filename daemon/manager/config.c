@@ -54,6 +54,18 @@ static int config_policy(struct config *c, struct words *w)
  * A key that lives in a file outlives the module and its counters: with a counter-mode
  * algorithm a number could come again after a reboot.
  */
+static int config_state_line(struct config *c, struct words *w, const struct state_line *line)
+{
+	int err;
+
+	if (!c->m->options.fresh_key)
+		return word_fail(w, WORD_STATUS_REFUSED, "state: aead \"%s\" with a key from a file: "
+				 "allowed: with fresh-key = yes, if the key was never used before",
+				 line->sa.aead.name);
+	err = database_find(c->m, &line->sa) ? 0 : sa_add(c->m, line);
+	return err ? word_fail(w, WORD_STATUS_REFUSED, "state: %s", strerror(-err)) : 0;
+}
+
 static int config_state(struct config *c, struct words *w)
 {
 	struct state_line line;
@@ -61,15 +73,9 @@ static int config_state(struct config *c, struct words *w)
 
 	if (state_parse(w, &line, false))
 		return -EINVAL;
-	if (!line.has_direction)
-		return word_fail(w, WORD_STATUS_REFUSED, "state: no dir; wanted: dir in or dir out");
-	if (!c->m->options.fresh_key)
-		return word_fail(w, WORD_STATUS_REFUSED, "state: aead \"%s\" with a key from a file: "
-				 "allowed: with fresh-key = yes, if the key was never used before",
-				 line.sa.aead.name);
-	err = database_find(c->m, &line.sa) ? 0 : sa_add(c->m, &line);
+	err = state_direction(w, &line) ?: config_state_line(c, w, &line);
 	explicit_bzero(&line, sizeof(line));
-	return err ? word_fail(w, WORD_STATUS_REFUSED, "state: %s", strerror(-err)) : 0;
+	return err;
 }
 
 static int config_option(struct config *c, struct words *w)
@@ -105,13 +111,14 @@ static int config_section(struct config *c, struct words *w, const char *word)
 	static const char *const names[] = { "[compartment]", "[rules]", "[policy]", "[state]" };
 	size_t i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; w->count == 1 && i < 4; i++)
 		if (!strcmp(word, names[i])) {
 			snprintf(c->section, sizeof(c->section), "%.*s", (int)strlen(word) - 2,
 				 word + 1);
 			return 0;
 		}
-	return word_bad(w, "section", word, "[compartment], [rules], [policy], [state]");
+	return word_bad(w, "section", w->word[w->count - 1],
+			"[compartment], [rules], [policy], [state], alone on a line");
 }
 
 static int config_line(struct config *c, char *line)
@@ -132,6 +139,16 @@ static int config_line(struct config *c, char *line)
 	return config_fail(c, &w);
 }
 
+/* What fgets() cut would be read as two lines. */
+static int config_whole(const struct config *c, FILE *file, const char *line)
+{
+	if (strchr(line, '\n') || feof(file))
+		return 0;
+	fprintf(stderr, "%s:%d: line: longer than %d bytes, or with a NUL\n", c->path, c->line,
+		WORD_LINE_MAX - 2);
+	return -EINVAL;
+}
+
 static int config_read(struct config *c)
 {
 	FILE *file = fopen(c->path, "re");
@@ -144,7 +161,7 @@ static int config_read(struct config *c)
 	}
 	while (!err && fgets(line, sizeof(line), file)) {
 		c->line++;
-		err = config_line(c, line);
+		err = config_whole(c, file, line) ?: config_line(c, line);
 	}
 	fclose(file);
 	explicit_bzero(line, sizeof(line));

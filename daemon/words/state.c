@@ -328,6 +328,22 @@ int state_parse(struct words *w, struct state_line *line, bool is_id_only)
 	return 0;
 }
 
+int state_direction(struct words *w, struct state_line *line)
+{
+	struct ipsp_sa *sa = &line->sa;
+
+	if (line->has_direction)
+		return 0;
+	if (address_is_local(sa->family, sa->source) == 1)
+		sa->direction = IPSP_DIR_OUT;
+	else if (address_is_local(sa->family, sa->destination) == 1)
+		sa->direction = IPSP_DIR_IN;
+	else
+		return word_fail(w, WORD_STATUS_REFUSED, "state: neither src nor dst is an "
+				 "address of this host; wanted: one that is, or dir in|out");
+	return 0;
+}
+
 __u16 state_fixed(const struct ipsp_sa *sa)
 {
 	return (__u16)((sa->family == 4 ? 20 : 40) + 8 + 8 + sa->aead.icv_bits / 8);

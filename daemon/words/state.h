@@ -17,6 +17,8 @@ struct state_line {
 
 /* add, update: everything; delete, get: the id (src, dst, proto, spi). */
 int state_parse(struct words *w, struct state_line *line, bool is_id_only);
+/* The words of ip xfrm have no direction: as `dir` says, or by the address that is ours. */
+int state_direction(struct words *w, struct state_line *line);
 /* As `ip xfrm state list`, the key only with keys. */
 void state_text(struct text *t, const struct state_line *line, bool keys);
 

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+/* test_config - a compartment's file: what portctl takes loads from it, and what is wrong is told with its line */
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "manager/manager.h"
+
+#define HEAD	"[compartment]\nfresh-key = yes\n"
+#define ID	"src 127.0.0.1 dst 10.9.0.2 proto esp spi 0x1001 reqid 7 mode tunnel "
+#define AEAD	"aead 'rfc4106(gcm(aes))' 0x000102030405060708090a0b0c0d0e0f10111213 128"
+
+static struct manager m;
+static struct ipsp_sa added[4];
+static struct ipsp_policy_entry policies[4];
+static int added_count, policies_count;
+static char path[] = "/tmp/test_config.XXXXXX", said[1024];
+
+/* ---- what the file's lines become, in place of the kernel and the stacks ------------- */
+
+int sa_add(struct manager *manager, const struct state_line *line)
+{
+	(void)manager;
+	ck_assert_int_lt(added_count, 4);
+	added[added_count++] = line->sa;
+	return 0;
+}
+
+struct database_sa *database_find(struct manager *manager, const struct ipsp_sa *id)
+{
+	(void)manager, (void)id;
+	return NULL;
+}
+
+int policy_add(struct manager *manager, struct ipsp_policy_entry *entry, int replace)
+{
+	(void)manager, (void)replace;
+	ck_assert_int_lt(policies_count, 4);
+	policies[policies_count++] = *entry;
+	return 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------- */
+
+static int read_both(void)
+{
+	return config_options(&m, path) ?: config_apply(&m, path);
+}
+
+/* Both readings of the text; what is complained of is left in `said`, without the path. */
+static int load(const char *text, size_t length)
+{
+	FILE *file = fopen(path, "w"), *complaints = tmpfile();
+	int saved = dup(STDERR_FILENO), err;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(text, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+	dup2(fileno(complaints), STDERR_FILENO);
+	err = read_both();
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	rewind(complaints);
+	said[fread(said, 1, sizeof(said) - 1, complaints)] = '\0';
+	fclose(complaints);
+	if (!strncmp(said, path, strlen(path)))
+		memmove(said, said + strlen(path), strlen(said + strlen(path)) + 1);
+	return err;
+}
+
+static void setup(void)
+{
+	memset(&m, 0, sizeof(m));
+	option_init(&m.options, "blue");
+	added_count = policies_count = 0;
+	close(mkstemp(path));
+}
+
+static void teardown(void)
+{
+	unlink(path);
+	strcpy(strrchr(path, '.'), ".XXXXXX");
+}
+
+static void loads(const char *text)
+{
+	ck_assert_msg(!load(text, strlen(text)), "refused: %s", said);
+	ck_assert_str_eq(said, "");
+}
+
+static void refused(const char *text, const char *complaint)
+{
+	ck_assert_int_ne(load(text, strlen(text)), 0);
+	ck_assert_msg(!strncmp(said, complaint, strlen(complaint)), "said %s, not %s", said, complaint);
+}
+
+/* ---- states and policies -------------------------------------------------------------- */
+
+START_TEST(state_with_direction)
+{
+	loads(HEAD "[state]\n" ID AEAD "\n"
+	      "dir in src 127.0.0.1 dst 10.9.0.2 proto esp spi 0x1002 " AEAD "\n"
+	      "src 10.9.0.2 dst 127.0.0.1 proto esp spi 0x1003 " AEAD "\n");
+	ck_assert_int_eq(added_count, 3);
+	ck_assert_int_eq(added[0].direction, IPSP_DIR_OUT);	/* our source */
+	ck_assert_int_eq(added[1].direction, IPSP_DIR_IN);	/* what is said counts */
+	ck_assert_int_eq(added[2].direction, IPSP_DIR_IN);	/* our destination */
+	ck_assert_uint_eq(ntohl(added[0].spi), 0x1001);
+	ck_assert_uint_eq(added[0].aead.key_bits, 160);
+}
+END_TEST
+
+START_TEST(state_without_direction)
+{
+	refused(HEAD "[state]\n\nsrc 240.0.0.1 dst 240.0.0.2 proto esp spi 0x1001 " AEAD "\n",
+		":5: state: neither src nor dst is an address of this host; "
+		"wanted: one that is, or dir in|out");
+	ck_assert_int_eq(added_count, 0);
+	loads(HEAD "[state]\ndir out src 240.0.0.1 dst 240.0.0.2 proto esp spi 0x1001 " AEAD "\n");
+	ck_assert_int_eq(added_count, 1);
+}
+END_TEST
+
+START_TEST(state_refused)
+{
+	refused("[state]\n" ID AEAD "\n", ":2: state: aead \"rfc4106(gcm(aes))\" with a key from a file: ");
+	refused(HEAD "[state]\n" ID "\n", ":4: state: no aead; ");
+	refused(HEAD "[state]\n" ID AEAD " colour red\n", ":4: \"colour\": unknown word; ");
+	refused(HEAD "[state]\n" ID "aead 'rfc4106(gcm(aes)) 0x00 128\n", ":4: line: a quote without end");
+	ck_assert_int_eq(added_count, 0);
+}
+END_TEST
+
+START_TEST(policy_lines)
+{
+	loads("# a comment\n; another\n[policy]\n"
+	      "src 10.1.0.0/24 dst 10.2.0.0/24 dir out "
+	      "tmpl src 10.9.0.1 dst 10.9.0.2 proto esp reqid 7 mode tunnel # why\n"
+	      "dir in action block");
+	ck_assert_int_eq(policies_count, 2);
+	ck_assert_int_eq(policies[0].templates, 1);
+	ck_assert_uint_eq(policies[0].template_[0].reqid, 7);
+	ck_assert_int_eq(policies[1].action, IPSP_POLICY_DROP);
+	refused("[policy]\n\n\nsrc 10.1.0.0/24\n", ":4: policy: no dir; wanted: dir in, dir out or dir fwd");
+}
+END_TEST
+
+/* ---- lines ----------------------------------------------------------------------------- */
+
+START_TEST(line_sections)
+{
+	refused("dir in action block\n[policy]\n", ":1: line \"dir\": allowed: a [section] first");
+	refused("[policies]\n", ":1: section \"[policies]\": allowed: ");
+	refused("[policy] dir in action block\n", ":1: section \"block\": allowed: ");
+	ck_assert_int_eq(policies_count, 0);
+}
+END_TEST
+
+/* The rest of a long line, were it taken for a line, would be a policy: it must not be. */
+START_TEST(line_too_long)
+{
+	static const char tail[] = "dir in action block\n";
+	char text[WORD_LINE_MAX + 64] = "[policy]\n";
+	size_t at = strlen(text);
+
+	memset(text + at, '#', WORD_LINE_MAX - 1);
+	strcpy(text + at + WORD_LINE_MAX - 1, tail);
+	refused(text, ":2: line: longer than 4094 bytes");
+	ck_assert_int_eq(policies_count, 0);
+	text[at + WORD_LINE_MAX - 2] = '\n';	/* as long as may be */
+	loads(text);
+	ck_assert_int_eq(policies_count, 1);
+}
+END_TEST
+
+START_TEST(line_with_nul)
+{
+	static const char text[] = "[policy]\ndir in\0 action block\n";
+
+	ck_assert_int_ne(load(text, sizeof(text) - 1), 0);
+	ck_assert_msg(strstr(said, ":2: line: ") == said, "%s", said);
+	ck_assert_int_eq(policies_count, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tc = tcase_create("file");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, state_with_direction);
+	tcase_add_test(tc, state_without_direction);
+	tcase_add_test(tc, state_refused);
+	tcase_add_test(tc, policy_lines);
+	tcase_add_test(tc, line_sections);
+	tcase_add_test(tc, line_too_long);
+	tcase_add_test(tc, line_with_nul);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
