@@ -19,17 +19,6 @@ static bool protect_is_valid(const struct ipsp_policy_entry *e)
 	       ipsp_selector_is_valid(&p->selector);
 }
 
-static struct protect_list *protect_alloc(u32 room)
-{
-	struct protect_list *list = kvzalloc(struct_size(list, entry, room), GFP_KERNEL_ACCOUNT);
-
-	if (!list)
-		return NULL;
-	list->room = room;
-	ipsp_stats_made();
-	return list;
-}
-
 static void protect_remove(struct protect_list *list, u32 index)
 {
 	u32 i;
@@ -60,41 +49,30 @@ static void protect_insert(struct protect_list *list, const struct ipsp_protect 
 static int protect_apply(struct protect_list *list, const struct ipsp_policy *policy,
 			 const struct ipsp_policy_entry *entry)
 {
+	bool delete = policy->operation == IPSP_POLICY_DELETE;
 	u32 i;
 
 	for (i = 0; i < policy->count; i++) {
-		if (policy->operation == IPSP_POLICY_DELETE) {
-			protect_remove(list, entry[i].protect.index);
-			continue;
-		}
-		if (!protect_is_valid(&entry[i]))
+		if (!delete && !protect_is_valid(&entry[i]))
 			return -EINVAL;
 		protect_remove(list, entry[i].protect.index);
-		protect_insert(list, &entry[i].protect);
+		if (!delete)
+			protect_insert(list, &entry[i].protect);
 	}
-	return 0;
-}
-
-static void protect_summarize(struct protect_list *list)
-{
-	u32 i;
-
 	for (i = 0; i < list->count; i++) {
 		list->mark_mask |= list->entry[i].selector.mark_mask;
 		list->uses_ifindex |= list->entry[i].selector.ifindex;
 	}
+	return 0;
 }
 
-static void protect_free_rcu(struct rcu_head *head)
-{
-	kvfree(container_of(head, struct protect_list, rcu));
-	ipsp_stats_freed();
-}
-
+/* Readers may still be in it, if it was ever in force. */
 void ipsp_protect_discard(struct protect_list *list)
 {
-	if (list)
-		protect_free_rcu(&list->rcu);
+	if (!list)
+		return;
+	ipsp_stats_freed();
+	kvfree_rcu(list, rcu);
 }
 
 struct protect_list *ipsp_protect_prepare(struct compartment *c,
@@ -111,9 +89,10 @@ struct protect_list *ipsp_protect_prepare(struct compartment *c,
 	old = rcu_dereference_protected(c->protect, lockdep_is_held(&c->admin));
 	if (old && policy->operation != IPSP_POLICY_REPLACE)
 		kept = old->count;
-	list = protect_alloc(kept + policy->count);
+	list = kvzalloc(struct_size(list, entry, kept + policy->count), GFP_KERNEL_ACCOUNT);
 	if (!list)
 		return ERR_PTR(-ENOMEM);
+	ipsp_stats_made();
 	list->count = kept;
 	if (kept)
 		memcpy(list->entry, old->entry, kept * sizeof(list->entry[0]));
@@ -121,7 +100,6 @@ struct protect_list *ipsp_protect_prepare(struct compartment *c,
 		ipsp_protect_discard(list);
 		return ERR_PTR(-EINVAL);
 	}
-	protect_summarize(list);
 	return list;
 }
 
@@ -133,8 +111,7 @@ void ipsp_protect_commit(struct compartment *c, struct protect_list *list)
 	lockdep_assert_held(&c->lock);
 	old = rcu_replace_pointer(c->protect, list, lockdep_is_held(&c->lock));
 	ipsp_memo_forget();
-	if (old)
-		call_rcu(&old->rcu, protect_free_rcu);
+	ipsp_protect_discard(old);
 }
 
 /* The compartment's last reference: nobody reads any more. */

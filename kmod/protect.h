@@ -10,7 +10,6 @@ struct compartment;
 struct protect_list {
 	struct rcu_head rcu;
 	u32 count;
-	u32 room;
 	u32 mark_mask;			/* joint mask of the selectors */
 	bool uses_ifindex;
 	struct ipsp_protect entry[];	/* by (priority, age) */
