@@ -5,11 +5,9 @@
  * All stacks see one history: a record goes to all of them or to none, under the lock that
  * orders the tickets. One without room for it keeps the manager waiting, for a deadline.
  */
-#include "announce.h"
 #include "compartment.h"
 #include "protect.h"
 #include "stream.h"
-#include "watchdog.h"
 
 /* From the first of its refusals on, the stack has a deadline to move. */
 static void announce_refuse(struct stack *s, u32 len)

@@ -15,9 +15,9 @@ struct port_file;
 /* One of the handlers; `arg` is the number's struct, in private memory. */
 struct call {
 	unsigned int number;
-	u32 roles;			/* ports: BIT(IPSP_ROLE_*) of who may; 0: before attaching */
+	u32 roles;			/* ports: who may, by BIT(role); 0: before attaching */
 	u16 reserved;			/* where words begin that must be zero; 0: none */
-	bool locked;			/* under ipsp_compartment_mutex; ports: c->admin, not gone */
+	bool locked;			/* under ipsp_compartment_mutex, or c->admin */
 	bool tells;			/* the struct comes back with an error, too */
 	int (*control)(struct net *net, void *arg);
 	int (*port)(struct port_file *p, void *arg);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* compartment.c - the list of compartments: add, del, set, find; their life and end */
-#include <linux/rtnetlink.h>
+#include <linux/device.h>
 #include <linux/slab.h>
 #include "compartment.h"
 #include "handle.h"
@@ -85,16 +85,19 @@ static int config_take(struct ipsp_compartment *to, const struct ipsp_compartmen
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static void compartment_end_work(struct work_struct *work)
+static void compartment_free(struct compartment *c)
 {
-	struct compartment *c = container_of(to_rcu_work(work), struct compartment, end);
-
 	ipsp_deal_compartment_exit(c);
 	ipsp_flow_table_exit(c);
 	ipsp_protect_compartment_exit(c);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
 	kfree(c);
+}
+
+static void compartment_end_work(struct work_struct *work)
+{
+	compartment_free(container_of(to_rcu_work(work), struct compartment, end));
 	ipsp_stats_freed();
 }
 
@@ -118,21 +121,14 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
 	xa_init_flags(&c->handles, XA_FLAGS_ALLOC1);
 	INIT_RCU_WORK(&c->end, compartment_end_work);
 	ipsp_mailbox_init(&c->mailbox);
-	if (ipsp_stats_compartment_init(c))
-		goto err_free;
-	if (ipsp_flow_table_init(c))
-		goto err_stats;
-	if (ipsp_deal_compartment_init(c))
-		goto err_flow;
+	/* the first cannot be undone before it was tried, the others can */
+	if (ipsp_deal_compartment_init(c) || ipsp_flow_table_init(c) ||
+	    ipsp_stats_compartment_init(c)) {
+		compartment_free(c);
+		return NULL;
+	}
 	ipsp_stats_made();
 	return c;
-err_flow:
-	ipsp_flow_table_exit(c);
-err_stats:
-	ipsp_stats_compartment_exit(c);
-err_free:
-	kfree(c);
-	return NULL;
 }
 
 /*
@@ -153,7 +149,7 @@ static void compartment_end(struct compartment *c)
 {
 	lockdep_assert_held(&ipsp_compartment_mutex);
 	xa_erase(&compartments, c->minor);
-	ipsp_port_destroy(c);
+	device_unregister(c->device);
 	mutex_lock(&c->admin);
 	spin_lock_bh(&c->lock);
 	c->gone = true;
@@ -188,7 +184,8 @@ static int compartment_enter(struct compartment *c)
 		       GFP_KERNEL_ACCOUNT);
 	if (err)
 		return err == -EBUSY ? -ENOSPC : err;
-	err = ipsp_port_create(c);
+	c->device = ipsp_port_device(c->minor, c->config.name, c);
+	err = PTR_ERR_OR_ZERO(c->device);
 	if (err)
 		xa_erase(&compartments, c->minor);
 	return err;

@@ -23,7 +23,6 @@
 #include "redirector.h"
 #include "stream.h"
 #include "trace.h"
-#include "watchdog.h"
 
 /* Of one direction: what may wait, beyond what the socket accounting allows. */
 #define FIFO_BYTES (8u << 20)
@@ -614,10 +613,7 @@ int ipsp_deal_compartment_init(struct compartment *c)
 {
 	spin_lock_init(&c->lock);
 	ipsp_watchdog_init(c);
-	if (!fifo_init(&c->fifo[IPSP_DIR_OUT]) && !fifo_init(&c->fifo[IPSP_DIR_IN]))
-		return 0;
-	kvfree(c->fifo[IPSP_DIR_OUT].slot);
-	return -ENOMEM;
+	return fifo_init(&c->fifo[IPSP_DIR_OUT]) ?: fifo_init(&c->fifo[IPSP_DIR_IN]);
 }
 
 /* Breaks the attachment, and waits until its last answer is through. */
@@ -649,7 +645,7 @@ void ipsp_deal_compartment_end(struct compartment *c)
 	ipsp_release_run(c);
 }
 
-/* The last reference is gone, and with it every file, flow and ticket. */
+/* The last reference is gone, and with it every file, flow and ticket; or init failed. */
 void ipsp_deal_compartment_exit(struct compartment *c)
 {
 	WARN_ON(c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length);

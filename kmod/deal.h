@@ -108,4 +108,10 @@ void ipsp_release_run(struct compartment *c);
 void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
 bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
 
+/* watchdog.c: nobody waits for a stack for ever: tickets, the manager, a successor's tickets */
+void ipsp_watchdog_init(struct compartment *c);
+void ipsp_watchdog_start(struct compartment *c);	/* something waits; any context */
+void ipsp_watchdog_hurry(struct compartment *c);	/* a stack went: wait for its successor */
+void ipsp_watchdog_stop(struct compartment *c);		/* and wait until it has; sleeps */
+
 #endif

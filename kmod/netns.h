@@ -21,7 +21,7 @@ struct ipsp_net {
 };
 
 extern unsigned int ipsp_net_id;
-extern bool ipsp_closed;		/* main.c: the module's parameter */
+extern bool ipsp_closed;		/* main.c: a namespace without rules drops all */
 
 static inline struct ipsp_net *ipsp_net(const struct net *net)
 {

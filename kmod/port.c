@@ -16,7 +16,6 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "compat/compat.h"
-#include "announce.h"
 #include "call.h"
 #include "compartment.h"
 #include "handle.h"
@@ -25,22 +24,15 @@
 
 static dev_t port_devt;
 static struct cdev port_cdev;
-static struct class *port_class;
+static struct class port_class = { .name = "ipsec-port" };
 
 /* ---- attach ---------------------------------------------------------------------- */
 
 static int attach_stack(struct port_file *p, const struct ipsp_attach *a)
 {
-	struct stack *s;
-
 	if (a->index >= p->c->config.stacks)
 		return -EINVAL;
-	s = ipsp_stream_attach(p->c, array_index_nospec(a->index, IPSP_STACKS_MAX),
-			       p->file);
-	if (IS_ERR(s))
-		return PTR_ERR(s);
-	p->stack = s;
-	return 0;
+	return ipsp_stream_attach(p, array_index_nospec(a->index, IPSP_STACKS_MAX));
 }
 
 /* An earlier manager's stacks; one that awaits may have got half of a snapshot from it. */
@@ -100,12 +92,6 @@ static int port_attach(struct port_file *p, void *arg)
 	p->mm = current->mm;
 	mmgrab(p->mm);
 	smp_store_release(&p->role, a->role);	/* matches port_may's load */
-	return 0;
-}
-
-static int port_layout(struct port_file *p, void *arg)
-{
-	ipsp_stream_layout(p->stack, arg);
 	return 0;
 }
 
@@ -258,7 +244,7 @@ static int port_take(struct port_file *p, void *arg)
 
 static const struct call port_calls[] = {
 	{ IPSP_IOC_ATTACH, 0, CALL_RESERVED(ipsp_attach), .locked = true, .port = port_attach },
-	{ IPSP_IOC_LAYOUT, STACK, .port = port_layout },
+	{ IPSP_IOC_LAYOUT, STACK, .port = ipsp_stream_layout },
 	{ IPSP_IOC_GETMSG, EVERYONE, CALL_RESERVED(ipsp_message), .tells = true,
 	  .port = port_getmsg },
 	{ IPSP_IOC_PUTMSG, EVERYONE, CALL_RESERVED(ipsp_message), .port = port_putmsg },
@@ -493,7 +479,7 @@ static void port_device_release(struct device *dev)
 	kfree(dev);
 }
 
-static struct device *port_device(int minor, const char *name, struct compartment *c)
+struct device *ipsp_port_device(int minor, const char *name, struct compartment *c)
 {
 	struct device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	int err;
@@ -502,7 +488,7 @@ static struct device *port_device(int minor, const char *name, struct compartmen
 		return ERR_PTR(-ENOMEM);
 	device_initialize(dev);
 	dev->devt = MKDEV(MAJOR(port_devt), minor);
-	dev->class = port_class;
+	dev->class = &port_class;
 	dev->type = &port_type;
 	dev->release = port_device_release;
 	dev_set_drvdata(dev, c);
@@ -512,22 +498,6 @@ static struct device *port_device(int minor, const char *name, struct compartmen
 		return dev;
 	put_device(dev);
 	return ERR_PTR(err);
-}
-
-int ipsp_port_create(struct compartment *c)
-{
-	struct device *dev = port_device(c->minor, c->config.name, c);
-
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-	c->device = dev;
-	return 0;
-}
-
-void ipsp_port_destroy(struct compartment *c)
-{
-	device_unregister(c->device);
-	c->device = NULL;
 }
 
 /* c->gone is set: whoever sleeps on the port wakes and gets EPIPE. */
@@ -549,8 +519,7 @@ int ipsp_port_class_init(void)
 
 	if (err)
 		return err;
-	port_class = ipsp_class_create("ipsec-port");
-	err = PTR_ERR_OR_ZERO(port_class);
+	err = class_register(&port_class);
 	if (err)
 		unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
 	return err;
@@ -558,7 +527,7 @@ int ipsp_port_class_init(void)
 
 void ipsp_port_class_exit(void)
 {
-	class_destroy(port_class);
+	class_unregister(&port_class);
 	unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
 }
 
@@ -571,7 +540,7 @@ int ipsp_port_init(void)
 	err = cdev_add(&port_cdev, port_devt, IPSP_COMPARTMENTS_MAX + 1);
 	if (err)
 		return err;
-	port_control_device = port_device(0, "control", NULL);
+	port_control_device = ipsp_port_device(0, "control", NULL);
 	err = PTR_ERR_OR_ZERO(port_control_device);
 	if (err)
 		cdev_del(&port_cdev);

@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 struct compartment;
+struct device;
 struct file;
 struct pid_namespace;
 struct stack;
@@ -31,9 +32,8 @@ void ipsp_port_class_exit(void);
 int ipsp_port_init(void);		/* /dev/ipsec-port/control; opens from here on */
 void ipsp_port_exit(void);
 
-/* The device node of a compartment: /dev/ipsec-port/NAME. Caller: compartment.c */
-int ipsp_port_create(struct compartment *c);
-void ipsp_port_destroy(struct compartment *c);
+/* A device node, /dev/ipsec-port/NAME; device_unregister() takes it away. */
+struct device *ipsp_port_device(int minor, const char *name, struct compartment *c);
 
 /* The compartment goes: the manager and admins get EPIPE, the stored file is let go. */
 void ipsp_port_forget(struct compartment *c);

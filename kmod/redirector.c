@@ -63,7 +63,7 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 	l->flags = 0;
 	l->rule = NULL;
 	if (!rcu_access_pointer(ipsp_net(net)->rules))
-		return ipsp_rule_closed(net) ? DROP : PASS;
+		return ipsp_closed ? DROP : PASS;
 	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
 		return PASS;
 	if (direction != IPSP_DIR_OUT)

@@ -16,11 +16,6 @@
 #include "netns.h"
 #include "rule.h"
 
-bool ipsp_rule_closed(const struct net *net)
-{
-	return READ_ONCE(ipsp_closed);
-}
-
 const void *ipsp_rule_version(const struct net *net)
 {
 	return rcu_access_pointer(ipsp_net(net)->rules);

@@ -37,9 +37,6 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
 			    const struct ipsp_tuple *t, const struct net_device *dev);
 
-/* Module parameter `closed`: no rule set was ever given to the namespace, so drop. */
-bool ipsp_rule_closed(const struct net *net);
-
 /* Tells two tables apart, to remember what one of them said; not to be followed. */
 const void *ipsp_rule_version(const struct net *net);
 

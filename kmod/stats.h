@@ -29,11 +29,6 @@ void ipsp_stats_freed(void);
 /* Drops that belong to no compartment: rules `drop`, `closed`, no-compartment. */
 void ipsp_stats_net_drop(struct net *net, u32 reason);
 
-static inline int ipsp_stats_init(void)
-{
-	return 0;
-}
-
 void ipsp_stats_exit(void);
 int ipsp_stats_compartment_init(struct compartment *c);		/* allocates c->counts */
 void ipsp_stats_compartment_exit(struct compartment *c);

@@ -10,16 +10,33 @@
  */
 #include <linux/mm.h>
 #include <linux/pid.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "port.h"
 #include "stream.h"
 
 /* ---- memory -------------------------------------------------------------------- */
+
+/* Each stack index has its own 4 GiB of offsets, so that a break zaps only its own. */
+static u64 stream_offset(const struct stack *s)
+{
+	return (u64)(s->index + 1) << 32;
+}
+
+static const struct area_shape {
+	u64 offset;			/* from the stack's */
+	u32 times;			/* mapped so often in a row */
+	bool writable;			/* by the stack */
+} area_shapes[AREA_COUNT] = {
+	[AREA_KERNEL_WORDS] = { 0, 1, false },
+	[AREA_STACK_WORDS] = { 1ull << 20, 1, true },
+	[AREA_DOWN] = { 1ull << 28, 2, false },
+	[AREA_UP] = { 2ull << 28, 2, true },
+};
 
 static void area_free(struct area *a)
 {
@@ -31,10 +48,9 @@ static void area_free(struct area *a)
 		if (a->pages[i])
 			__free_page(a->pages[i]);
 	kvfree(a->pages);
-	memset(a, 0, sizeof(*a));
 }
 
-/* `times` rows of the same pages in the kernel's map. */
+/* `times` rows of the same pages. */
 static int area_alloc(struct area *a, u32 size, u32 times)
 {
 	u32 i, n = size >> PAGE_SHIFT;
@@ -46,57 +62,49 @@ static int area_alloc(struct area *a, u32 size, u32 times)
 	for (i = 0; i < n; i++) {
 		a->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 		if (!a->pages[i])
-			goto err;
+			return -ENOMEM;
 	}
 	for (; i < n * times; i++)
 		a->pages[i] = a->pages[i - n];
 	a->base = vmap(a->pages, n * times, VM_MAP, PAGE_KERNEL);
-	if (a->base)
-		return 0;
-err:
-	area_free(a);
-	return -ENOMEM;
+	return a->base ? 0 : -ENOMEM;
 }
 
-static void stream_free_areas(struct stack *s)
+static void stream_free(struct stack *s)
 {
-	area_free(&s->kernel_words);
-	area_free(&s->stack_words);
-	area_free(&s->down_area);
-	area_free(&s->up_area);
+	int i;
+
+	for (i = 0; i < AREA_COUNT; i++)
+		area_free(&s->area[i]);
+	kfree(s);
 }
 
-static int stream_alloc_areas(struct stack *s)
+static struct stack *stream_alloc(const struct ipsp_compartment *config)
 {
-	const struct ipsp_compartment *config = &s->c->config;
+	const u32 size[] = { PAGE_SIZE, PAGE_SIZE, config->down_size, config->up_size };
+	struct stack *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 	struct ipsp_words *kernel, *stack;
-	int err;
+	int i;
 
-	BUILD_BUG_ON(sizeof(struct ipsp_words) > PAGE_SIZE);
-	err = area_alloc(&s->kernel_words, PAGE_SIZE, 1);
-	err = err ?: area_alloc(&s->stack_words, PAGE_SIZE, 1);
-	err = err ?: area_alloc(&s->down_area, config->down_size, 2);
-	err = err ?: area_alloc(&s->up_area, config->up_size, 2);
-	if (err) {
-		stream_free_areas(s);
-		return err;
+	BUILD_BUG_ON(sizeof(struct ipsp_words) > PAGE_SIZE || ARRAY_SIZE(size) != AREA_COUNT);
+	if (!s)
+		return NULL;
+	for (i = 0; i < AREA_COUNT; i++) {
+		if (area_alloc(&s->area[i], size[i], area_shapes[i].times)) {
+			stream_free(s);
+			return NULL;
+		}
 	}
-	kernel = s->kernel_words.base;
-	stack = s->stack_words.base;
-	ipsp_ring_init(&s->down, s->down_area.base, config->down_size,
+	kernel = s->area[AREA_KERNEL_WORDS].base;
+	stack = s->area[AREA_STACK_WORDS].base;
+	ipsp_ring_init(&s->down, s->area[AREA_DOWN].base, config->down_size,
 		       &kernel->down.kindex, &stack->down.kindex);
-	ipsp_ring_init(&s->up, s->up_area.base, config->up_size,
+	ipsp_ring_init(&s->up, s->area[AREA_UP].base, config->up_size,
 		       &kernel->up.kindex, &stack->up.kindex);
-	return 0;
+	return s;
 }
 
 /* ---- attach, break, detach ------------------------------------------------------- */
-
-/* Each stack index has its own 4 GiB of offsets, so that a break zaps only its own. */
-static u64 stream_offset(const struct stack *s)
-{
-	return (u64)(s->index + 1) << 32;
-}
 
 /*
  * A process that let go of its port, or ends anyhow, is left in peace; so is not one of a
@@ -150,31 +158,25 @@ void ipsp_stream_break(struct stack *s, u32 cause)
 	spin_unlock_bh(&s->c->lock);
 }
 
-struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *file)
+int ipsp_stream_attach(struct port_file *p, u32 index)
 {
+	struct compartment *c = p->c;
 	struct stack *s;
-	int err;
 
 	lockdep_assert_held(&c->admin);
 	if (c->stack[index])
-		return ERR_PTR(-EBUSY);
-	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+		return -EBUSY;
+	s = stream_alloc(&c->config);
 	if (!s)
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	s->c = c;
 	s->index = index;
-	err = stream_alloc_areas(s);
-	if (err) {
-		kfree(s);
-		return ERR_PTR(err);
-	}
 	mutex_init(&s->kick);
 	init_waitqueue_head(&s->wait);
 	INIT_WORK(&s->broken_work, stream_broken_work);
-	s->mapping = file->f_mapping;
+	s->mapping = p->file->f_mapping;
 	s->pid = get_pid(task_tgid(current));
-	s->mm = current->mm;
-	mmgrab(s->mm);
+	p->stack = s;
 	ipsp_compartment_hold(c);
 	spin_lock_bh(&c->lock);
 	c->stack[index] = s;
@@ -182,7 +184,7 @@ struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *
 	ipsp_stats_made();
 	ipsp_count(c, STACKS_ATTACHED);
 	ipsp_mailbox_event(c, IPSP_EVENT_STACK_ATTACHED, 0, index, s->pid, 0);
-	return s;
+	return 0;
 }
 
 /*
@@ -202,47 +204,29 @@ void ipsp_stream_detach(struct stack *s)
 	c->stack[s->index] = NULL;
 	spin_unlock_bh(&c->lock);
 	mutex_unlock(&c->admin);
-	memzero_explicit(s->down_area.base, s->down.size);
-	stream_free_areas(s);
+	memzero_explicit(s->down.base, s->down.size);
 	put_pid(s->pid);
-	mmdrop(s->mm);
-	kfree(s);
+	stream_free(s);
 	ipsp_compartment_put(c);
 	ipsp_stats_freed();
 }
 
 /* ---- mmap --------------------------------------------------------------------------- */
 
-struct mapped_area {
-	const struct area *area;
-	u64 offset;
-	u32 times;
-	bool writable;
-};
-
-static void stream_map(const struct stack *s, struct mapped_area map[4])
+int ipsp_stream_layout(struct port_file *p, void *arg)
 {
+	const struct stack *s = p->stack;
+	struct ipsp_layout *out = arg;
 	u64 base = stream_offset(s);
 
-	map[0] = (struct mapped_area){ &s->kernel_words, base, 1, false };
-	map[1] = (struct mapped_area){ &s->stack_words, base + (1ull << 20), 1, true };
-	map[2] = (struct mapped_area){ &s->down_area, base + (1ull << 28), 2, false };
-	map[3] = (struct mapped_area){ &s->up_area, base + (2ull << 28), 2, true };
-}
-
-void ipsp_stream_layout(const struct stack *s, struct ipsp_layout *out)
-{
-	struct mapped_area map[4];
-
-	stream_map(s, map);
-	memset(out, 0, sizeof(*out));
-	out->kernel_words_offset = map[0].offset;
-	out->stack_words_offset = map[1].offset;
-	out->down_offset = map[2].offset;
-	out->up_offset = map[3].offset;
+	out->kernel_words_offset = base + area_shapes[AREA_KERNEL_WORDS].offset;
+	out->stack_words_offset = base + area_shapes[AREA_STACK_WORDS].offset;
+	out->down_offset = base + area_shapes[AREA_DOWN].offset;
+	out->up_offset = base + area_shapes[AREA_UP].offset;
 	out->down_size = s->down.size;
 	out->up_size = s->up.size;
 	out->page_size = PAGE_SIZE;
+	return 0;
 }
 
 /* The end of the mm (or an munmap) is the stack's death, wherever its descriptor is. */
@@ -267,44 +251,32 @@ static const struct vm_operations_struct stream_vm_ops = {
 	.mremap = stream_vm_refuse_move,
 };
 
-static int stream_insert(struct vm_area_struct *vma, const struct mapped_area *m)
-{
-	unsigned long at = vma->vm_start;
-	u32 i;
-	int err;
-
-	for (i = 0; i < m->area->count * m->times; i++, at += PAGE_SIZE) {
-		err = vm_insert_page(vma, at, m->area->pages[i]);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
 int ipsp_stream_mmap(struct stack *s, struct vm_area_struct *vma)
 {
-	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
-	u64 size = vma->vm_end - vma->vm_start;
-	struct mapped_area map[4];
+	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) - stream_offset(s);
+	const struct area_shape *shape;
+	const struct area *a;
 	int i, err;
 
 	if (READ_ONCE(s->state) == STACK_BROKEN)
 		return -EPIPE;
-	stream_map(s, map);
-	for (i = 0; i < 4 && map[i].offset != offset; i++)
+	for (i = 0; i < AREA_COUNT && area_shapes[i].offset != offset; i++)
 		;
-	if (i == 4 || size != (u64)map[i].area->count * map[i].times * PAGE_SIZE)
+	if (i == AREA_COUNT)
 		return -EINVAL;
-	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+	a = &s->area[i];
+	shape = &area_shapes[i];
+	if (vma_pages(vma) != a->count * shape->times || !(vma->vm_flags & VM_SHARED) ||
+	    (vma->vm_flags & VM_EXEC))
 		return -EINVAL;
-	if (!map[i].writable) {
+	if (!shape->writable) {
 		if (vma->vm_flags & VM_WRITE)
 			return -EPERM;
 		ipsp_vm_flags_clear(vma, VM_MAYWRITE);
 	}
 	ipsp_vm_flags_clear(vma, VM_MAYEXEC);
 	ipsp_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
-	err = stream_insert(vma, &map[i]);
+	err = vm_map_pages_zero(vma, a->pages, a->count * shape->times);
 	if (err)
 		return err;
 	vma->vm_private_data = s;
@@ -444,7 +416,7 @@ static long stream_wait_work(struct stack *s, bool nonblock)
 /* The record at message_at: ours, in memory the stack never mapped. */
 static long stream_get_one(struct stack *s, struct ipsp_message *m)
 {
-	struct ipsp_words *words = s->stack_words.base;
+	struct ipsp_words *words = s->area[AREA_STACK_WORDS].base;
 	struct ipsp_record *rec = ipsp_ring_at(&s->down, s->message_at);
 	u32 len = rec->len;
 
@@ -484,7 +456,7 @@ int ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock)
 
 int ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m)
 {
-	struct ipsp_words *words = s->stack_words.base;
+	struct ipsp_words *words = s->area[AREA_STACK_WORDS].base;
 	long err = 0;
 
 	if (s->mapped)

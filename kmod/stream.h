@@ -13,6 +13,7 @@
 #include "ipsec_port_selector.h"
 
 struct compartment;
+struct port_file;
 
 /*
  * state     packets  control  KICK   moved by
@@ -22,10 +23,12 @@ struct compartment;
  */
 enum stack_state { STACK_AWAITS, STACK_READY, STACK_BROKEN };
 
+enum area_name { AREA_KERNEL_WORDS, AREA_STACK_WORDS, AREA_DOWN, AREA_UP, AREA_COUNT };
+
 struct area {
-	struct page **pages;
+	struct page **pages;		/* twice in a row (rings), once (words) */
 	u32 count;
-	void *base;			/* vmapped twice in a row (rings), once (words) */
+	void *base;			/* vmapped */
 };
 
 #define STREAM_SECRETS 256
@@ -47,13 +50,12 @@ struct stack {
 	u32 index;
 	enum stack_state state;		/* written under c->lock */
 	u32 cause;			/* IPSP_BROKEN_* once BROKEN */
-	struct mm_struct *mm;		/* mmgrab: compared, never entered */
 	struct pid *pid;
 	struct address_space *mapping;	/* of the file that attached: what is zapped */
 	struct mutex kick;		/* one KICK/GETMSG/PUTMSG at a time: protects up, scratch */
 	bool mapped;			/* mmap was used: no GETMSG/PUTMSG */
 	wait_queue_head_t wait;		/* KICK WAIT, poll */
-	struct area kernel_words, stack_words, down_area, up_area;
+	struct area area[AREA_COUNT];
 	struct ipsp_ring down;		/* we produce; protected by c->lock */
 	struct ipsp_ring up;		/* we consume; protected by kick */
 	struct allowed allowed;		/* protected by kick */
@@ -69,12 +71,12 @@ struct stack {
 };
 
 /* Process context. index < config.stacks was checked by the caller, under c->admin. */
-struct stack *ipsp_stream_attach(struct compartment *c, u32 index, struct file *file);
+int ipsp_stream_attach(struct port_file *p, u32 index);
 /* Release of the file or the end of the mm: tickets go back to be dealt again. */
 void ipsp_stream_detach(struct stack *s);
 
 int ipsp_stream_mmap(struct stack *s, struct vm_area_struct *vma);
-void ipsp_stream_layout(const struct stack *s, struct ipsp_layout *out);
+int ipsp_stream_layout(struct port_file *p, void *arg);		/* struct ipsp_layout */
 /* GETMSG, PUTMSG of a stack that does not mmap. Block unless nonblock. */
 int ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock);
 int ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m);
@@ -99,6 +101,13 @@ bool ipsp_stream_has_room(struct stack *s);
 bool ipsp_stream_has_spare(struct stack *s, u32 len);
 void ipsp_stream_progress(struct stack *s);	/* under c->lock: the stack may have moved */
 u64 ipsp_stream_idle(struct stack *s, u64 now);	/* under c->lock: ns since it moved */
+
+/*
+ * announce.c: a control record (already copied from user, sane lengths) into the streams of
+ * target (-1: all READY). Called under c->admin. POLICY swaps the protect list in the same
+ * critical section; SNAPSHOT_END makes the target READY. -EAGAIN: no room in one, nothing put.
+ */
+int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u32 *generation);
 
 /* answer.c: takes all submitted up records (hostile), then maybe sleeps. */
 long ipsp_answer_kick(struct stack *s, unsigned long flags);

@@ -8,7 +8,6 @@
  */
 #include "compartment.h"
 #include "stream.h"
-#include "watchdog.h"
 
 static bool watchdog_is_pending(const struct compartment *c)
 {

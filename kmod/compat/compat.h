@@ -89,16 +89,6 @@ static inline void ipsp_free_dummy_device(struct net_device *dev)
 #endif
 }
 
-/* 6.4, 1aaba11da9aa: class_create() lost its module */
-static inline struct class *ipsp_class_create(const char *name)
-{
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
-	return class_create(THIS_MODULE, name);
-#else
-	return class_create(name);
-#endif
-}
-
 /* 6.2, a9b12f8b4f42: devnode() takes a const device */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
 #define ipsp_devnode_device struct device
