@@ -46,25 +46,24 @@ static bool announce_is_for(const struct stack *s, u32 index, int target)
 	return target == IPSP_TARGET_ALL ? s->state == STACK_READY : target == (int)index;
 }
 
-/* Into all or none: what was reserved before the one without room is taken back. */
+/* Into all or none: what was put before the one without room is taken back. */
 static int announce_all(struct compartment *c, int target, const struct ipsp_record *rec)
 {
+	struct stack *to[IPSP_STACKS_MAX];
 	u32 i, n = 0;
 
-	for (i = 0; i < c->config.stacks; i++) {
-		if (!announce_is_for(c->stack[i], i, target))
-			continue;
-		if (!announce_put(c, c->stack[i], rec)) {
-			while (i--)
-				if (announce_is_for(c->stack[i], i, target))
-					ipsp_ring_cancel(&c->stack[i]->down);
-			return -EAGAIN;
-		}
-		n++;
-	}
 	for (i = 0; i < c->config.stacks; i++)
 		if (announce_is_for(c->stack[i], i, target))
-			ipsp_stream_submit(c->stack[i]);
+			to[n++] = c->stack[i];
+	for (i = 0; i < n; i++) {
+		if (announce_put(c, to[i], rec))
+			continue;
+		while (i--)
+			ipsp_ring_cancel(&to[i]->down);
+		return -EAGAIN;
+	}
+	for (i = 0; i < n; i++)
+		ipsp_stream_submit(to[i]);
 	return n || target == IPSP_TARGET_ALL ? 0 : -ENOENT;
 }
 

@@ -335,11 +335,14 @@ int ipsp_compartment_init(void)
 	return compartment_wq ? 0 : -ENOMEM;
 }
 
-/* Namespaces have ended theirs; works and RCU callbacks of the last ones are waited for. */
+/*
+ * Namespaces have ended theirs. A port's file lets go of its own in an RCU callback, a last
+ * reference waits for one before its work: hence twice.
+ */
 void ipsp_compartment_exit(void)
 {
 	WARN_ON(!xa_empty(&compartments));
 	rcu_barrier();
-	destroy_workqueue(compartment_wq);
 	rcu_barrier();
+	destroy_workqueue(compartment_wq);
 }

@@ -206,7 +206,7 @@ static void mailbox_part(struct mailbox *m, struct port_file *p, struct list_hea
 }
 
 /* A manager whose mm has ended is none, whoever still has its descriptor open. */
-int ipsp_mailbox_enter_manager(struct port_file *p)
+int ipsp_mailbox_enter(struct port_file *p, u32 role)
 {
 	struct mailbox *m = &p->c->mailbox;
 	LIST_HEAD(gone);
@@ -216,22 +216,15 @@ int ipsp_mailbox_enter_manager(struct port_file *p)
 	spin_lock_bh(&m->lock);
 	if (m->manager && !atomic_read(&m->manager->mm->mm_users))
 		mailbox_part(m, m->manager, &gone);
-	if (m->manager)
+	if (role == IPSP_ROLE_ADMIN)
+		list_add(&p->list, &m->admins);
+	else if (m->manager)
 		err = -EBUSY;
 	else
 		m->manager = p;
 	spin_unlock_bh(&m->lock);
 	message_free_list(&gone);
 	return err;
-}
-
-void ipsp_mailbox_enter_admin(struct port_file *p)
-{
-	struct mailbox *m = &p->c->mailbox;
-
-	spin_lock_bh(&m->lock);
-	list_add(&p->list, &m->admins);
-	spin_unlock_bh(&m->lock);
 }
 
 void ipsp_mailbox_leave(struct port_file *p)

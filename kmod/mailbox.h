@@ -35,9 +35,8 @@ void ipsp_mailbox_init(struct mailbox *m);
 void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
 			u64 count);
 
-/* Under c->admin. -EBUSY: there is a manager, and its mm lives. */
-int ipsp_mailbox_enter_manager(struct port_file *p);
-void ipsp_mailbox_enter_admin(struct port_file *p);
+/* Under c->admin, as manager or admin. -EBUSY: there is a manager, and its mm lives. */
+int ipsp_mailbox_enter(struct port_file *p, u32 role);
 /* The end of p's role, as often as one likes. */
 void ipsp_mailbox_leave(struct port_file *p);
 

@@ -61,7 +61,7 @@ static int attach_manager(struct port_file *p)
 
 	if (!p->pids)
 		p->pids = get_pid_ns(task_active_pid_ns(current));
-	err = ipsp_mailbox_enter_manager(p);
+	err = ipsp_mailbox_enter(p, IPSP_ROLE_MANAGER);
 	if (!err)
 		attach_tell_stacks(p->c);
 	return err;
@@ -73,10 +73,8 @@ static int attach_role(struct port_file *p, const struct ipsp_attach *a)
 		return attach_stack(p, a);
 	if (a->index || a->role < IPSP_ROLE_STACK || a->role > IPSP_ROLE_ADMIN)
 		return -EINVAL;
-	if (a->role == IPSP_ROLE_MANAGER)
-		return attach_manager(p);
-	ipsp_mailbox_enter_admin(p);
-	return 0;
+	return a->role == IPSP_ROLE_MANAGER ? attach_manager(p) :
+					      ipsp_mailbox_enter(p, IPSP_ROLE_ADMIN);
 }
 
 static int port_attach(struct port_file *p, void *arg)
@@ -324,22 +322,16 @@ static bool poll_control_room(struct compartment *c)
 	return room;
 }
 
-static __poll_t poll_manager(struct port_file *p)
+/* An admin has one thing out at a time; one who was forsaken learns it when all is read. */
+static __poll_t poll_mailbox(struct port_file *p)
 {
-	__poll_t ready = poll_control_room(p->c) ? EPOLLOUT | EPOLLWRNORM : 0;
+	__poll_t ready = list_empty_careful(&p->messages) ? 0 : EPOLLIN | EPOLLRDNORM;
 
-	if (!list_empty_careful(&p->messages))
-		ready |= EPOLLIN | EPOLLRDNORM;
-	return ready;
-}
-
-static __poll_t poll_admin(struct port_file *p)
-{
-	if (!list_empty_careful(&p->messages))
-		return EPOLLIN | EPOLLRDNORM;
-	if (READ_ONCE(p->forsaken))
+	if (p->role == IPSP_ROLE_MANAGER)
+		return ready | (poll_control_room(p->c) ? EPOLLOUT | EPOLLWRNORM : 0);
+	if (!ready && READ_ONCE(p->forsaken))
 		return EPOLLERR;
-	return READ_ONCE(p->request) ? 0 : EPOLLOUT | EPOLLWRNORM;
+	return ready || READ_ONCE(p->request) ? ready : EPOLLOUT | EPOLLWRNORM;
 }
 
 static __poll_t port_poll(struct file *file, poll_table *wait)
@@ -353,7 +345,7 @@ static __poll_t port_poll(struct file *file, poll_table *wait)
 	poll_wait(file, &p->c->mailbox.wait, wait);
 	if (READ_ONCE(p->c->gone))
 		return EPOLLERR | (atomic_read(&p->c->files) == 1 ? EPOLLHUP : 0);
-	return p->role == IPSP_ROLE_MANAGER ? poll_manager(p) : poll_admin(p);
+	return poll_mailbox(p);
 }
 
 static int port_mmap(struct file *file, struct vm_area_struct *vma)
