@@ -117,6 +117,10 @@ static void test_table(void)
 	TAP_EQUAL(get(out, &count), E2BIG, "no room for them");
 	TAP_EQUAL(count, 3, "how many there are");
 	TAP_EQUAL(get(out, &count), 0, "room for them");
+	/* what the devices send of themselves (MLD) may have met one by now */
+	out[0].hits = 0;
+	out[1].hits = 0;
+	out[2].hits = 0;
 	tap(!memcmp(out, three, sizeof(three)), "they come back as they were given");
 	TAP_EQUAL(compartment_del(), EBUSY, "the compartment cannot go while rules name it");
 	three[1].compartment[0] = 'x';
