@@ -35,8 +35,7 @@ struct memo {
 struct memo_passed {			/* the last one, going out */
 	const struct sk_buff *skb;
 	unsigned long dst;
-	u64 mark;
-	u64 address;			/* IPv6: half of the destination */
+	struct memo_key key;		/* a FORWARD chain may have renamed it since */
 };
 
 static DEFINE_PER_CPU(struct memo[1 << MEMO_BITS], memos);
@@ -79,6 +78,17 @@ static u64 memo_address(const struct sk_buff *skb)
 	return address;
 }
 
+static void memo_fill(struct memo_key *key, const struct sk_buff *skb,
+		      const struct net_device *dev, u64 rest)
+{
+	key->rest = rest;
+	key->mark = skb->mark;
+	key->dev = dev;
+	key->address[0] = memo_address(skb);
+	if (skb->protocol != htons(ETH_P_IP))
+		memcpy(key->address, &ipv6_hdr(skb)->saddr, sizeof(key->address));
+}
+
 static bool memo_is_address(const struct memo_key *key, const struct sk_buff *skb)
 {
 	if (skb->protocol == htons(ETH_P_IP))
@@ -113,7 +123,7 @@ static void memo_count(const struct rule *rule, u8 direction)
 }
 
 /* Written whole with softirqs off, read whole: see just_passed. */
-static void memo_note_passed(const struct sk_buff *skb)
+static void memo_note_passed(const struct sk_buff *skb, const struct net_device *dev, u64 rest)
 {
 	struct memo_passed *p;
 
@@ -121,8 +131,7 @@ static void memo_note_passed(const struct sk_buff *skb)
 	p = this_cpu_ptr(&memo_passed);
 	p->skb = skb;
 	p->dst = skb->_skb_refdst;
-	p->mark = skb->mark;
-	p->address = memo_address(skb);
+	memo_fill(&p->key, skb, dev, rest);
 	local_bh_enable();
 }
 
@@ -146,7 +155,7 @@ bool ipsp_memo_passes(const struct sk_buff *skb, const struct net_device *dev, u
 		return false;
 	memo_count(rule, direction);
 	if (direction == IPSP_DIR_OUT)
-		memo_note_passed(skb);
+		memo_note_passed(skb, dev, rest);
 	return true;
 }
 
@@ -157,8 +166,8 @@ bool ipsp_memo_just_passed(const struct sk_buff *skb)
 
 	local_bh_disable();
 	p = this_cpu_ptr(&memo_passed);
-	same = p->skb == skb && p->dst == skb->_skb_refdst && p->mark == skb->mark &&
-	       p->address == memo_address(skb);
+	same = p->skb == skb && p->dst == skb->_skb_refdst &&
+	       memo_is(&p->key, skb, p->key.dev, memo_rest(skb, IPSP_DIR_OUT));
 	p->skb = NULL;
 	local_bh_enable();
 	return same;
@@ -177,12 +186,7 @@ void ipsp_memo_keep(const struct sk_buff *skb, const struct net_device *dev, u8 
 	raw_write_seqcount_begin(&m->seq);
 	m->epoch = epoch;
 	m->rule = rule;
-	m->key.rest = rest;
-	m->key.mark = skb->mark;
-	m->key.dev = dev;
-	m->key.address[0] = memo_address(skb);
-	if (skb->protocol != htons(ETH_P_IP))
-		memcpy(m->key.address, &ipv6_hdr(skb)->saddr, sizeof(m->key.address));
+	memo_fill(&m->key, skb, dev, rest);
 	raw_write_seqcount_end(&m->seq);
 	local_bh_enable();
 }
