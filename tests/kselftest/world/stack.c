@@ -2,6 +2,7 @@
 /* stack.c - a stack that encrypts nothing: the kernel cannot tell, it looks at headers and numbers only */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -40,34 +41,78 @@ int stack_next(struct stack *s, struct ticket *t)
 	return 0;
 }
 
+/* ---- what stands in front of ESP: its length ------------------------------------------------------ */
+
+static unsigned int front_tunnel(const struct ipsp_handle *h, unsigned char *to)
+{
+	const unsigned int is4 = h->family == 4, size = is4 ? 4 : 16, at = is4 ? 12 : 8;
+
+	to[0] = is4 ? 0x45 : 0x60;
+	to[is4 ? 8 : 7] = 64;
+	to[is4 ? 9 : 6] = 50;
+	memcpy(to + at, h->source, size);
+	memcpy(to + at + size, h->destination, size);
+	return at + 2 * size;
+}
+
+/* The packet's own, options and destination header included */
+static unsigned int front_transport(const struct ticket *t, unsigned char *to)
+{
+	unsigned int is4 = t->data[0] >> 4 == 4, next = is4 ? 9 : 6, length = is4 ? 4 * (t->data[0] & 15) : 40;
+
+	if (!is4 && t->data[6] == IPPROTO_DSTOPTS) {
+		next = 40;
+		length += 8 * (t->data[41] + 1u);
+	}
+	memcpy(to, t->data, length);
+	to[next] = 50;
+	return length;
+}
+
+static void front_length(unsigned char *to, unsigned int length)
+{
+	unsigned int at = to[0] >> 4 == 4 ? 2 : 4;
+
+	if (at == 4)
+		length -= 40;
+	to[at] = (unsigned char)(length >> 8);
+	to[at + 1] = (unsigned char)length;
+}
+
 static void answer_protect(const struct stack *s, const struct ticket *t, struct draft *d)
 {
 	const struct ipsp_handle *h = &s->realm->out;
+	const int tunnel = h->mode == IPSP_SA_TUNNEL;
 	__be32 number = htonl((unsigned int)t->packet.stamp[0].first);
-	unsigned int length = 20 + 8 + 8 + ((t->length + 2 + 3) & ~3u) + 16;
-	const unsigned char ip[20] = { 0x45, 0, (unsigned char)(length >> 8), (unsigned char)length,
-				       0, 0, 0, 0, 64, 50 };
+	unsigned int at = tunnel ? front_tunnel(h, d->data) : front_transport(t, d->data);
+	unsigned int inner = tunnel ? t->length : t->length - at;
+	unsigned int length = at + 8 + 8 + ((inner + 2 + 3) & ~3u) + 16;
 
-	memset(d->data, 0xee, length);
-	memcpy(d->data, ip, 20);
-	memcpy(d->data + 12, h->source, 4);
-	memcpy(d->data + 16, h->destination, 4);
-	memcpy(d->data + 20, &h->spi, 4);
-	memcpy(d->data + 24, &number, 4);
+	memset(d->data + at, 0xee, length - at);
+	front_length(d->data, length);
+	memcpy(d->data + at, &h->spi, 4);
+	memcpy(d->data + at + 4, &number, 4);
 	d->answer.verdict = IPSP_VERDICT_TRANSFORMED;
 	d->answer.segments = 1;
 	d->answer.segment_len = length;
 	d->length = length;
 }
 
+/* A datagram of 60 bytes, from a host behind the tunnel or from the other end */
 static void answer_unprotect(const struct stack *s, struct draft *d)
 {
-	const unsigned char ip[28] = { 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17, 0, 0, 10,
-				       (unsigned char)s->realm->net, 0, 9, 10, 9, 0, 1,
-				       0, 9, 0, 9, 0, 40 };
+	const struct ipsp_handle *h = &s->realm->in;
+	const unsigned int is4 = h->family == 4, host = is4 ? 15 : 23;
 
 	memset(d->data, 0, 60);
-	memcpy(d->data, ip, sizeof(ip));
+	front_tunnel(h, d->data);
+	d->data[is4 ? 9 : 6] = 17;
+	if (h->mode == IPSP_SA_TUNNEL) {
+		d->data[is4 ? 13 : 11] = (unsigned char)s->realm->net;
+		d->data[host] = 9;
+	}
+	front_length(d->data, 60);
+	memcpy(d->data + (is4 ? 20 : 40), (const unsigned char [6]){ 0, 9, 0, 9, 0, is4 ? 40 : 20 }, 6);
 	d->answer.verdict = IPSP_VERDICT_TRANSFORMED;
 	d->answer.segments = 1;
 	d->length = 60;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -49,6 +50,14 @@ void world_begin(void)
 		tap_give_up("addresses and routes");
 }
 
+void world_ipv6(void)
+{
+	if (system("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0 "
+		   "net.ipv6.conf.wire.disable_ipv6=0 && ip addr add fd00:9::1/64 dev wire nodad && "
+		   "ip route add fd00::/16 dev wire"))
+		tap_give_up("IPv6");
+}
+
 static int all_is_freed(void)
 {
 	struct ipsp_stats s = { 0 };
@@ -83,6 +92,37 @@ void wire_datagram(unsigned int net, unsigned int host)
 	close(fd);
 }
 
+/* One option of four bytes that nobody acts upon, or a destination header of padding */
+static void send_options(int fd, unsigned char family)
+{
+	const unsigned char option[4] = { 1, 1, 1, 0 }, padding[8] = { 0, 0, 1, 4 };
+
+	if (family == 4 ? setsockopt(fd, IPPROTO_IP, IP_OPTIONS, option, sizeof(option)) :
+			  setsockopt(fd, IPPROTO_IPV6, IPV6_DSTOPTS, padding, sizeof(padding)))
+		tap_give_up("options");
+}
+
+void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host)
+{
+	const unsigned int net = r->net + next;
+	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(9),
+				   .sin_addr.s_addr = htonl(10u << 24 | net << 16 | host) };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(9),
+				    .sin6_addr.s6_addr = { 0xfd, 0, 0, (unsigned char)net } };
+	static const char payload[200];
+	const int is4 = r->kind.family == 4;
+	int fd = socket(is4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
+
+	to6.sin6_addr.s6_addr[14] = (unsigned char)(host >> 8);
+	to6.sin6_addr.s6_addr[15] = (unsigned char)host;
+	if (r->kind.options)
+		send_options(fd, r->kind.family);
+	if (sendto(fd, payload, sizeof(payload), 0, is4 ? (void *)&to4 : (void *)&to6,
+		   is4 ? sizeof(to4) : sizeof(to6)) < 0)
+		tap_give_up("sendto");
+	close(fd);
+}
+
 static unsigned short header_sum(const unsigned char *h)
 {
 	unsigned int sum = 0, i;
@@ -94,17 +134,35 @@ static unsigned short header_sum(const unsigned char *h)
 	return (unsigned short)~sum;
 }
 
-void wire_esp(const struct realm *r, unsigned int number)
+static unsigned int esp_header4(const struct realm *r, unsigned char *packet)
 {
-	unsigned char packet[300] = { 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, 50, 0, 0,
-				      10, 9, 0, 2, 10, 9, 0, 1 };
-	__be32 sequence = htonl(number);
-	unsigned short sum = header_sum(packet);
+	unsigned short sum;
 
+	memcpy(packet, (const unsigned char [10]){ 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, 50 }, 10);
+	memcpy(packet + 12, r->in.source, 4);
+	memcpy(packet + 16, r->in.destination, 4);
+	sum = header_sum(packet);
 	packet[10] = sum >> 8;
 	packet[11] = sum & 255;
-	memcpy(packet + 20, &r->in.spi, 4);
-	memcpy(packet + 24, &sequence, 4);
+	return 20;
+}
+
+static unsigned int esp_header6(const struct realm *r, unsigned char *packet)
+{
+	memcpy(packet, (const unsigned char [8]){ 0x60, 0, 0, 0, 260 >> 8, 260 & 255, 50, 64 }, 8);
+	memcpy(packet + 8, r->in.source, 16);
+	memcpy(packet + 24, r->in.destination, 16);
+	return 40;
+}
+
+void wire_esp(const struct realm *r, unsigned int number)
+{
+	unsigned char packet[300] = { 0 };
+	unsigned int at = r->kind.family == 4 ? esp_header4(r, packet) : esp_header6(r, packet);
+	__be32 sequence = htonl(number);
+
+	memcpy(packet + at, &r->in.spi, 4);
+	memcpy(packet + at + 4, &sequence, 4);
 	if (write(tun, packet, sizeof(packet)) != sizeof(packet))
 		tap_give_up("a packet onto the wire");
 }
@@ -118,13 +176,25 @@ unsigned int wire_next(unsigned char *packet, int ms)
 		length = read(tun, packet, WORLD_PACKET_MAX);
 		if (length >= 20 && packet[0] >> 4 == 4)
 			return (unsigned int)length;
+		if (length >= 40 && packet[0] >> 4 == 6 && packet[24] == 0xfd)
+			return (unsigned int)length;
 	}
 	return 0;
 }
 
 int wire_is_esp(const struct realm *r, const unsigned char *packet)
 {
-	return packet[9] == 50 && !memcmp(packet + 20, &r->out.spi, 4);
+	unsigned int at = 4 * (packet[0] & 15), protocol = packet[9];
+
+	if (packet[0] >> 4 == 6) {
+		at = 40;
+		protocol = packet[6];
+		if (protocol == IPPROTO_DSTOPTS) {
+			protocol = packet[40];
+			at += 8 * (packet[41] + 1u);
+		}
+	}
+	return protocol == 50 && !memcmp(packet + at, &r->out.spi, 4);
 }
 
 /* ---- realms ---------------------------------------------------------------------------------------- */
@@ -140,17 +210,28 @@ static int open_soon(const char *name)
 	return fd;
 }
 
+static void address(unsigned char *a, unsigned char family, unsigned int net, unsigned char host)
+{
+	memset(a, 0, 16);
+	a[0] = family == 4 ? 10 : 0xfd;
+	a[family == 4 ? 1 : 3] = (unsigned char)net;
+	a[family == 4 ? 3 : 15] = host;
+}
+
 static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
 {
-	const unsigned char near[16] = { 10, 9, 0, 1 }, far[16] = { 10, 9, 0, 2 };
+	unsigned char near[16], far[16];
 	static unsigned int serial;
 	struct ipsp_handle h = {
-		.direction = direction, .family = 4, .protocol = 50, .mode = IPSP_SA_TUNNEL,
-		.fixed = 52, .align = 4, .next = 1,
+		.direction = direction, .family = r->kind.family, .protocol = 50, .mode = r->kind.mode,
+		.fixed = r->kind.family == 4 ? 52 : 72, .align = 4, .next = 1,
+		.inner_family = r->kind.mode == IPSP_SA_TRANSPORT ? r->kind.family : 0,
 		.window = direction == IPSP_DIR_IN ? 64 : 0,
 		.spi = htonl(0x10000 + r->net * 256 + direction),
 	};
 
+	address(near, r->kind.family, 9, 1);
+	address(far, r->kind.family, r->kind.mode == IPSP_SA_TUNNEL ? 9 : r->net, 2);
 	memcpy(h.source, direction == IPSP_DIR_OUT ? near : far, 16);
 	memcpy(h.destination, direction == IPSP_DIR_OUT ? far : near, 16);
 	serial++;
@@ -190,12 +271,17 @@ static void realm_policy(struct realm *r)
 
 void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms)
 {
+	realm_begin_kind(r, net, deadline_ms, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL });
+}
+
+void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind)
+{
 	struct ipsp_compartment c = {
 		.deadline_ms = deadline_ms, .down_size = IPSP_RING_MIN, .up_size = IPSP_RING_MIN,
 	};
 	struct ipsp_attach a = { .role = IPSP_ROLE_MANAGER };
 
-	*r = (struct realm){ .net = net };
+	*r = (struct realm){ .net = net, .kind = kind };
 	snprintf(r->name, sizeof(r->name), "realm%u", net);
 	memcpy(c.name, r->name, sizeof(c.name));
 	if (ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c))
@@ -222,13 +308,12 @@ void realm_end(struct realm *r)
 static void rule_fill(struct ipsp_rule *rule, const struct realm *r, unsigned int net, int protect)
 {
 	*rule = (struct ipsp_rule){
-		.selector = { .family = 4, .source_last = 65535, .destination_last = 65535 },
+		.selector = { .family = r->kind.family, .source_last = 65535, .destination_last = 65535 },
 		.flags = protect ? IPSP_RULEF_PROTECT : 0,
 	};
 	memcpy(rule->compartment, r->name, sizeof(rule->compartment));
-	rule->selector.destination[0] = 10;
-	rule->selector.destination[1] = (unsigned char)net;
-	rule->selector.destination_prefix = 16;
+	address(rule->selector.destination, r->kind.family, net, 0);
+	rule->selector.destination_prefix = r->kind.family == 4 ? 16 : 32;
 	rule->directions = IPSP_RULE_OUT;
 }
 
@@ -245,7 +330,7 @@ void realm_rules(const struct realm *const *realms, unsigned int count)
 		rule_fill(&rule[3 * i + 2], realms[i], realms[i]->net, 1);
 		rule[3 * i + 2].directions = IPSP_RULE_IN;
 		memcpy(rule[3 * i + 2].selector.source, rule[3 * i].selector.destination, 16);
-		rule[3 * i + 2].selector.source_prefix = 16;
+		rule[3 * i + 2].selector.source_prefix = rule[3 * i].selector.destination_prefix;
 		memset(rule[3 * i + 2].selector.destination, 0, 16);
 		rule[3 * i + 2].selector.destination_prefix = 0;
 	}

@@ -4,7 +4,8 @@
  *
  * The wire is a tun device: what the host sends is read from it, what the host shall receive is written to it. We are
  * the manager of each realm; its stack is a child that does what a function says. Realm N has compartment "realmN",
- * the addresses 10.N.0.0/16 behind the tunnel's other end 10.9.0.2, and 10.(N+1).0.0/16 by a rule without `protect`.
+ * the addresses 10.N.0.0/16 behind the tunnel's other end 10.9.0.2, and 10.(N+1).0.0/16 by a rule without `protect`;
+ * in IPv6 that is fd00:N::/32, fd00:9::2 and fd00:(N+1)::/32. In transport mode the other end is 10.N.0.2, fd00:N::2.
  */
 #ifndef WORLD_H
 #define WORLD_H
@@ -16,8 +17,15 @@
 
 #define WORLD_PACKET_MAX 4096
 
+struct realm_kind {
+	unsigned char family;		/* 4 or 6, of all its packets */
+	unsigned char mode;		/* IPSP_SA_* */
+	int options;			/* what we send bears IP options, or an extension header */
+};
+
 struct realm {
 	unsigned int net;		/* N, even */
+	struct realm_kind kind;
 	char name[IPSP_NAME_MAX];
 	int port;			/* ours, as manager */
 	struct ipsp_handle out, in;
@@ -50,9 +58,11 @@ struct draft {
 };
 
 void world_begin(void);
+void world_ipv6(void);			/* it has IPv6 as well */
 int world_end(void);			/* 1: all that was made is freed */
 
-void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);
+void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);	/* IPv4 in a tunnel */
+void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind);
 void realm_end(struct realm *r);
 /* Starts run(s) in a child that is attached and READY. */
 void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how);
@@ -65,8 +75,10 @@ int realm_said(struct realm *r, int ms);			/* what the stack says; -1: nothing *
 int realm_control(struct realm *r, struct ipsp_record *rec, int target);
 
 void wire_datagram(unsigned int net, unsigned int host);	/* we send one to 10.net.0.host */
-void wire_esp(const struct realm *r, unsigned int number);	/* ESP comes in from 10.9.0.2 */
-/* The next IPv4 packet that the host sends within so many ms: its length, 0: none. */
+/* We send one as its kind is, to the host of the realm's net, or of the next one. */
+void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host);
+void wire_esp(const struct realm *r, unsigned int number);	/* ESP comes in from the other end */
+/* The next packet of 10/8 or fd00::/16 that the host sends within so many ms: its length, 0: none. */
 unsigned int wire_next(unsigned char *packet, int ms);
 int wire_is_esp(const struct realm *r, const unsigned char *packet);
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * rogue_family.c - a stack that lies about IPv6, and in transport mode; see rogue.c for the rest
+ *
+ * In transport mode the packet's own header stands in front of ESP: what may be in it, and what may not be put there.
+ */
+#include <unistd.h>
+
+#include "tap.h"
+#include "world/lie.h"
+
+/* number, ticket answered, cause, drop, what, statement on the draft d of ticket t */
+#define TUNNEL6(X) \
+	X(1, PROTECT, HEADER, NONE, "the packet in clear", \
+	  (memcpy(d->data, t->data, t->length), lie_size(d, t->length))) \
+	X(2, PROTECT, HEADER, NONE, "another source", d->data[23] ^= 1) \
+	X(3, PROTECT, HEADER, NONE, "a source of another net", d->data[9] ^= 1) \
+	X(4, PROTECT, HEADER, NONE, "another destination", d->data[39] ^= 1) \
+	X(5, PROTECT, HEADER, NONE, "another protocol", d->data[6] = 17) \
+	X(6, PROTECT, HEADER, NONE, "a header of options in front", d->data[6] = 0) \
+	X(7, PROTECT, HEADER, NONE, "a routing header in front", d->data[6] = 43) \
+	X(8, PROTECT, HEADER, NONE, "a fragment", d->data[6] = 44) \
+	X(9, PROTECT, HEADER, NONE, "nothing behind the header", d->data[6] = 59) \
+	X(10, PROTECT, HEADER, NONE, "another SPI", d->data[43] ^= 1) \
+	X(11, PROTECT, NUMBER, NONE, "another number", d->data[47] ^= 1) \
+	X(12, PROTECT, HEADER, NONE, "another IP version", d->data[0] = 0x45) \
+	X(13, PROTECT, HEADER, NONE, "a length that lies", d->data[5]++) \
+	X(14, PROTECT, HEADER, NONE, "a length of a jumbogram", (d->data[4] = 0, d->data[5] = 0)) \
+	X(15, PROTECT, HEADER, NONE, "no hops left", d->data[7] = 0) \
+	X(16, PROTECT, HEADER, NONE, "a byte less than a header", lie_size(d, 39)) \
+	X(17, PROTECT, HEADER, NONE, "a header and nothing else", (d->data[4] = 0, d->data[5] = 0, lie_size(d, 40))) \
+	X(18, PROTECT, HEADER, NONE, "half of ESP's header", (d->data[4] = 0, d->data[5] = 4, lie_size(d, 44))) \
+	X(19, PROTECT, LENGTH, NONE, "a packet longer than the bound", lie_size(d, t->length + 200)) \
+	X(20, PROTECT, MTU, NONE, "TOOBIG below the floor", lie_toobig(d, IPSP_MTU_FLOOR6 - 1)) \
+	X(21, PROTECT, MTU, NONE, "TOOBIG above what was told", lie_toobig(d, t->packet.mtu + 1)) \
+	X(22, CLASSIFY, NONE, BYPASS_REFUSED, "BYPASS under a rule that protects", \
+	  d->answer.verdict = IPSP_VERDICT_BYPASS) \
+	X(30, UNPROTECT, NONE, INNER, "a source outside the rules", d->data[11] = 99) \
+	X(31, UNPROTECT, NONE, INNER, "a source of this host", own_source(d)) \
+	X(32, UNPROTECT, NONE, INNER, "the loopback's source", source(d, 0, 0, 1)) \
+	X(33, UNPROTECT, NONE, INNER, "no source", source(d, 0, 0, 0)) \
+	X(34, UNPROTECT, NONE, INNER, "a group's source", source(d, 0xff, 2, 1)) \
+	X(35, UNPROTECT, NONE, INNER, "a link's source", source(d, 0xfe, 0x80, 1)) \
+	X(36, UNPROTECT, NONE, INNER, "IPv4 inside of an IPv6 source", \
+	  (source(d, 0, 0, 1), d->data[18] = 0xff, d->data[19] = 0xff)) \
+	X(37, UNPROTECT, NONE, INNER, "to the loopback", (memset(d->data + 24, 0, 15), d->data[39] = 1)) \
+	X(38, UNPROTECT, NONE, INNER, "IPv4, for which there is no rule", ipv4(d)) \
+	X(39, UNPROTECT, LENGTH, NONE, "a length that lies", d->data[5]--) \
+	X(40, UNPROTECT, LENGTH, NONE, "a length of a jumbogram", d->data[5] = 0) \
+	X(41, UNPROTECT, LENGTH, NONE, "a byte less than a header", lie_size(d, 39)) \
+	X(42, UNPROTECT, LENGTH, NONE, "no IP", d->data[0] = 0x70) \
+	X(43, UNPROTECT, LENGTH, NONE, "longer than what came", lie_size(d, 400))
+
+/* Without options in what the host sent */
+#define TRANSPORT4(X) \
+	X(100, PROTECT, HEADER, NONE, "another source", d->data[15] ^= 1) \
+	X(101, PROTECT, HEADER, NONE, "another destination", d->data[19] ^= 1) \
+	X(102, PROTECT, HEADER, NONE, "the packet in clear", \
+	  (memcpy(d->data, t->data, t->length), lie_size(d, t->length))) \
+	X(103, PROTECT, HEADER, NONE, "options where there were none", d->data[0] = 0x46) \
+	X(104, PROTECT, NUMBER, NONE, "another number", d->data[27] ^= 1) \
+	X(105, UNPROTECT, NONE, INNER, "another source than the wire's", d->data[15] ^= 1) \
+	X(106, UNPROTECT, NONE, INNER, "another destination than the wire's", d->data[19] ^= 8) \
+	X(107, UNPROTECT, NONE, INNER, "IPv6 out of IPv4", \
+	  (memset(d->data, 0, 60), d->data[0] = 0x60, d->data[5] = 20))
+
+#define OPTIONS4(X) \
+	X(120, PROTECT, HEADER, NONE, "another option than came", d->data[20] ^= 6) \
+	X(121, PROTECT, HEADER, NONE, "more options than came", d->data[0] = 0x47) \
+	X(122, PROTECT, HEADER, NONE, "options as long as can be", d->data[0] = 0x4f) \
+	X(123, PROTECT, HEADER, NONE, "ESP where the options were", d->data[0] = 0x45)
+
+#define TRANSPORT6(X) \
+	X(140, PROTECT, HEADER, NONE, "another source", d->data[23] ^= 1) \
+	X(141, PROTECT, HEADER, NONE, "another destination", d->data[39] ^= 1) \
+	X(142, PROTECT, HEADER, NONE, "a destination header where there was none", d->data[6] = 60) \
+	X(143, UNPROTECT, NONE, INNER, "another source than the wire's", d->data[23] ^= 1) \
+	X(144, UNPROTECT, NONE, INNER, "another destination than the wire's", d->data[39] ^= 8) \
+	X(145, UNPROTECT, NONE, INNER, "IPv4 out of IPv6", ipv4(d))
+
+/* A destination header of eight bytes, ESP at 48 */
+#define OPTIONS6(X) \
+	X(160, PROTECT, HEADER, NONE, "another option than came", d->data[42] = 5) \
+	X(161, PROTECT, HEADER, NONE, "a longer header than came", d->data[41] = 1) \
+	X(162, PROTECT, HEADER, NONE, "a header beyond the packet", d->data[41] = 255) \
+	X(163, PROTECT, HEADER, NONE, "another kind of header than came", d->data[6] = 43) \
+	X(164, PROTECT, HEADER, NONE, "clear text behind the header", d->data[40] = 17) \
+	X(165, PROTECT, HEADER, NONE, "a fragment header behind it", d->data[40] = 44) \
+	X(166, PROTECT, HEADER, NONE, "itself behind it", d->data[40] = 60) \
+	X(167, PROTECT, HEADER, NONE, "another SPI", d->data[51] ^= 1) \
+	X(168, PROTECT, NUMBER, NONE, "another number", d->data[55] ^= 1)
+
+static void source(struct draft *d, unsigned int first, unsigned int second, unsigned int last)
+{
+	memset(d->data + 8, 0, 16);
+	d->data[8] = (unsigned char)first;
+	d->data[9] = (unsigned char)second;
+	d->data[23] = (unsigned char)last;
+}
+
+static void own_source(struct draft *d)
+{
+	source(d, 0xfd, 0, 1);
+	d->data[11] = 9;
+}
+
+static void ipv4(struct draft *d)
+{
+	memcpy(d->data, (const unsigned char [20]){ 0x45, 0, 0, 60, 0, 0, 0, 0, 64, 17, 0, 0,
+	       10, (unsigned char)rogue.net, 0, 9, 10, 9, 0, 1 }, 20);
+}
+
+TUNNEL6(LIE_SPOIL)
+TRANSPORT4(LIE_SPOIL)
+OPTIONS4(LIE_SPOIL)
+TRANSPORT6(LIE_SPOIL)
+OPTIONS6(LIE_SPOIL)
+
+static const struct lie tunnel6[] = { TUNNEL6(LIE_ENTRY) };
+static const struct lie transport4[] = { TRANSPORT4(LIE_ENTRY) };
+static const struct lie options4[] = { OPTIONS4(LIE_ENTRY) };
+static const struct lie transport6[] = { TRANSPORT6(LIE_ENTRY) };
+static const struct lie options6[] = { OPTIONS6(LIE_ENTRY) };
+
+#define SET(lies) lies, sizeof(lies) / sizeof((lies)[0])
+static const struct set {
+	const char *what;
+	struct realm_kind kind;
+	const struct lie *lies;
+	size_t count;
+} sets[] = {
+	{ "IPv6 in a tunnel", { 6, IPSP_SA_TUNNEL, 0 }, SET(tunnel6) },
+	{ "IPv4 in transport mode", { 4, IPSP_SA_TRANSPORT, 0 }, SET(transport4) },
+	{ "IPv4 with options in transport mode", { 4, IPSP_SA_TRANSPORT, 1 }, SET(options4) },
+	{ "IPv6 in transport mode", { 6, IPSP_SA_TRANSPORT, 0 }, SET(transport6) },
+	{ "IPv6 with options in transport mode", { 6, IPSP_SA_TRANSPORT, 1 }, SET(options6) },
+};
+
+/* In transport mode there is one host at the other end. */
+static unsigned int host_of(const struct set *set, const struct lie *l)
+{
+	return set->kind.mode == IPSP_SA_TRANSPORT ? 2 : l->host;
+}
+
+/* The set's control: without a lie the same packets go both ways. */
+static void test_honest(const struct set *set)
+{
+	const struct lie first = set->lies[0];
+	struct ipsp_stats s;
+	unsigned int i;
+
+	lie_realms_begin(5000);
+	realm_start(&rogue, stack_honest, NULL);
+	for (i = 1; i <= 10; i++) {
+		wire_realm_datagram(&rogue, 0, host_of(set, &first));
+		wire_esp(&rogue, i);
+	}
+	for (i = 0; i < 500; i++) {
+		s = realm_stats(&rogue);
+		if (s.counter[IPSP_COUNT_RELEASED] == 20)
+			break;
+		usleep(10000);
+	}
+	TAP_EQUAL(s.counter[IPSP_COUNT_RELEASED], 20, "%s: an honest stack's packets go both ways", set->what);
+	TAP_EQUAL(lie_only_esp(), 10, "as ESP");
+	TAP_EQUAL(realm_balance(&rogue), 0, "its ledger balances");
+	lie_realms_end();
+}
+
+static void test_set(const struct set *set)
+{
+	struct lie l;
+	size_t i;
+
+	rogue_kind = set->kind;
+	test_honest(set);
+	for (i = 0; i < set->count; i++) {
+		l = set->lies[i];
+		l.host = host_of(set, &l);
+		tap(lie_is_refused(&l), "%s: %s", set->what, l.what);
+	}
+}
+
+int main(void)
+{
+	const struct realm *const one[] = { &neighbour };
+	unsigned int i;
+
+	world_begin();
+	world_ipv6();
+	realm_begin(&neighbour, 40, 5000);
+	realm_rules(one, 1);
+	realm_start(&neighbour, stack_honest, NULL);
+	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+		test_set(&sets[i]);
+	realm_stop(&neighbour);
+	realm_rules(NULL, 0);
+	realm_end(&neighbour);
+	tap(world_end(), "what was made is freed");
+	return tap_end();
+}
