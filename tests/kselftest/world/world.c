@@ -439,6 +439,8 @@ void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how),
 		close(said[0]);
 		s.say = said[1];
 		stack_enter(&s);
+		/* until its snapshot's end is there: one that breaks before has none */
+		ioctl(s.fd, IPSP_IOC_KICK, IPSP_KICK_WAIT);
 		run(&s, how);
 		_exit(0);
 	}
