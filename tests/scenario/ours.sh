@@ -119,9 +119,10 @@ drops_of() {
 	ctl "$1" stat "$(compartment_of "$1")" --json |
 		sed 's/.*"drops":{//; s/}.*//; y/,/\n/' | sed -n '/:0$/d; s/"\(.*\)":\(.*\)/\1 \2/p' | tr '\n' ' '
 }
-# Ledger of invariant 6: captured is the sum of what became of it
+# Ledger of invariant 6: captured is the sum of what became of it. A packet is on its way before it is counted so.
+balanced() { [ "$(stat_of "$1" balance)" = 0 ]; }
 ledger_balances() {
-	[ "$(stat_of "$1" balance)" = 0 ] || { ctl "$1" stat "$(compartment_of "$1")"; return 1; }
+	until_true 2 balanced "$1" || { ctl "$1" stat "$(compartment_of "$1")"; return 1; }
 }
 
 # stack_of END: pid of the compartment's stack, seen from here. The manager is the parent.

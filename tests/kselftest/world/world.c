@@ -358,7 +358,7 @@ struct ipsp_stats realm_stats(const struct realm *r)
 	return s;
 }
 
-long long realm_balance(const struct realm *r)
+static long long balance_now(const struct realm *r)
 {
 	const struct ipsp_stats s = realm_stats(r);
 	long long sum = (long long)s.counter[IPSP_COUNT_CAPTURED];
@@ -367,6 +367,16 @@ long long realm_balance(const struct realm *r)
 	for (i = IPSP_COUNT_CLASSIFIED; i <= IPSP_COUNT_PENDING; i++)
 		sum -= (long long)s.counter[i];
 	return sum;
+}
+
+long long realm_balance(const struct realm *r)
+{
+	long long balance;
+	int i;
+
+	for (i = 0; (balance = balance_now(r)) && i < 1000; i++)
+		usleep(1000);
+	return balance;
 }
 
 int realm_control(struct realm *r, struct ipsp_record *rec, int target)

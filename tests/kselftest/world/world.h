@@ -70,7 +70,11 @@ void realm_stop(struct realm *r);	/* kills and forgets the child */
 void realm_rules(const struct realm *const *realms, unsigned int count);
 struct ipsp_event realm_event(struct realm *r, int ms);		/* event 0: none came */
 struct ipsp_stats realm_stats(const struct realm *r);
-long long realm_balance(const struct realm *r);			/* of the ledger: 0 */
+/*
+ * Of the ledger. A packet is out of the tunnel's end before it is counted so: 0 soon after the last one, never anything
+ * else a second after it.
+ */
+long long realm_balance(const struct realm *r);
 int realm_said(struct realm *r, int ms);			/* what the stack says; -1: nothing */
 int realm_control(struct realm *r, struct ipsp_record *rec, int target);
 
