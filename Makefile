@@ -26,6 +26,8 @@ check_libs = $(shell pkg-config --libs check)
 words := $(wildcard daemon/words/*.c)
 transform := $(wildcard daemon/ipsec/*.c) $(wildcard daemon/crypto/*.c)
 stack := $(wildcard daemon/stack/*.c)
+# the words that a stack shares with those who keyed it
+shared := daemon/words/algorithm.c daemon/words/text.c
 # what a test, a bench or a fuzz target may call: all but the programs' main
 parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
@@ -81,7 +83,7 @@ programs: $(programs)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
-$(B)/ipsec-port-stack: $(call objects,$(stack) $(transform))
+$(B)/ipsec-port-stack: $(call objects,$(stack) $(transform) $(shared))
 $(B)/ipsec-portctl: $(call objects,$(wildcard tools/*.c) $(words))
 $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)

@@ -750,8 +750,8 @@ struct ipsp_config {
 	__u32 reserved[9];
 };
 #define IPSP_ENGINE_OPENSSL	1
-#define IPSP_ENGINE_IPSECMB	2	/* not served yet */
-#define IPSP_ENGINE_SODIUM	3	/* not served yet */
+#define IPSP_ENGINE_IPSECMB	2
+#define IPSP_ENGINE_SODIUM	3
 
 struct ipsp_snapshot {
 	__u32 sas, policies;		/* BEGIN: how many follow */

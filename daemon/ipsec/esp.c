@@ -2,20 +2,44 @@
 #include "esp.h"
 #include "ecn.h"
 
-#define ESP_AAD_MAX	12
+#include <endian.h>
+
 #define ESP_PAD_MAX	255
 
-/* RFC 4106 5, RFC 7634 2.1: SPI and number, 64 bits of it with ESN. */
-static size_t esp_aad(const struct sad_sa *sa, uint64_t number, uint8_t aad[ESP_AAD_MAX])
+/*
+ * What is authenticated beside the text: SPI and number as they lie in front of it; with ESN an AEAD has all 64 bits of
+ * the number there (RFC 4106 5, RFC 7634 2.1), any other MAC the upper half behind the ciphertext (RFC 4303 2.2.1).
+ */
+static void esp_authenticate(const struct sad_sa *sa, uint64_t number, const uint8_t *esp, struct crypto_message *m,
+			     uint8_t aad[CRYPTO_AAD_MAX])
 {
-	memcpy(aad, &sa->sa.spi, 4);
-	if (!(sa->sa.flags & IPSP_SAF_ESN)) {
-		ip_set32(aad + 4, (uint32_t)number);
-		return 8;
+	m->iv = esp + ESP_HEADER;
+	m->aad = esp;
+	m->aad_len = ESP_HEADER;
+	if (!(sa->sa.flags & IPSP_SAF_ESN))
+		return;
+	if (!sa->crypto.is_aead) {
+		ip_set32(m->high, (uint32_t)(number >> 32));
+		m->high_len = sizeof(m->high);
+		return;
 	}
+	memcpy(aad, esp, 4);
 	ip_set32(aad + 4, (uint32_t)(number >> 32));
 	ip_set32(aad + 8, (uint32_t)number);
-	return 12;
+	m->aad = aad;
+	m->aad_len = CRYPTO_AAD_MAX;
+}
+
+/* In one store: who loads it whole does not wait for two. */
+static void esp_header(uint8_t *esp, __be32 spi, uint64_t number)
+{
+	struct {
+		__be32 spi, number;
+	} header = { spi, htobe32((uint32_t)number) };
+	uint64_t whole;
+
+	memcpy(&whole, &header, sizeof(whole));
+	memcpy(esp, &whole, sizeof(whole));
 }
 
 /* ---- seal ---------------------------------------------------------------------------- */
@@ -42,9 +66,9 @@ static uint32_t esp_text_len(const struct sad_sa *sa, const struct segment_plan 
 	return s->header_len - esp_skip(sa, plan) + s->body.len;
 }
 
-static uint32_t esp_pad_len(uint32_t text)
+static uint32_t esp_pad_len(const struct sad_sa *sa, uint32_t text)
 {
-	return -(text + 2) & (CRYPTO_ALIGN - 1);
+	return -(text + 2) & (sa->crypto.align - 1u);
 }
 
 uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,
@@ -52,8 +76,8 @@ uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan
 {
 	uint32_t text = esp_text_len(sa, plan, s);
 
-	return esp_front_len(sa, plan) + ESP_HEADER + CRYPTO_IV_LEN + text +
-	       esp_pad_len(text) + 2 + CRYPTO_ICV_LEN;
+	return esp_front_len(sa, plan) + ESP_HEADER + sa->crypto.iv_len + text +
+	       esp_pad_len(sa, text) + 2 + sa->crypto.icv_len;
 }
 
 /* RFC 4301 5.1.2.1: what the outer header takes from the inner one. */
@@ -89,9 +113,9 @@ static void esp_front_transport(const struct segment_plan *plan, const struct se
 }
 
 /* RFC 4303 2.4: 1, 2, 3 ...; then the length, then what is inside. */
-static uint32_t esp_trailer(uint32_t text, uint8_t next, uint8_t *trailer)
+static uint32_t esp_trailer(uint32_t pad, uint8_t next, uint8_t *trailer)
 {
-	uint32_t pad = esp_pad_len(text), i;
+	uint32_t i;
 
 	for (i = 0; i < pad; i++)
 		trailer[i] = (uint8_t)(i + 1);
@@ -116,25 +140,19 @@ static uint32_t esp_gather(const struct sad_sa *sa, const struct segment_plan *p
 
 	memcpy(out, s->header + skip, head);
 	memcpy(out + head, s->body.at, s->body.len);
-	return text + esp_trailer(text, esp_next(sa, plan), out + text);
+	return text + esp_trailer(esp_pad_len(sa, text), esp_next(sa, plan), out + text);
 }
 
 static uint16_t esp_encrypt(const struct sad_sa *sa, uint64_t number,
 			    const struct segment_plan *plan, const struct segment *s, uint8_t *out)
 {
-	uint8_t aad[ESP_AAD_MAX], *text = out + ESP_HEADER + CRYPTO_IV_LEN;
-	struct crypto_message m = {
-		.iv = __builtin_bswap64(number),
-		.aad = aad,
-		.aad_len = esp_aad(sa, number, aad),
-		.piece = { { text, esp_gather(sa, plan, s, text) } },
-		.pieces = 1,
-	};
+	uint8_t aad[CRYPTO_AAD_MAX], *text = out + ESP_HEADER + sa->crypto.iv_len;
+	struct crypto_message m = { .from = text, .len = esp_gather(sa, plan, s, text) };
 
-	memcpy(out, &sa->sa.spi, 4);
-	ip_set32(out + 4, (uint32_t)number);
-	memcpy(out + ESP_HEADER, &m.iv, CRYPTO_IV_LEN);
-	return sa->crypto.engine->seal(&sa->crypto, &m, text) ? IPSP_DROP_STACK_ERROR : 0;
+	esp_header(out, sa->sa.spi, number);
+	crypto_iv(&sa->crypto, number, out + ESP_HEADER);
+	esp_authenticate(sa, number, out, &m, aad);
+	return sa->crypto.seal(&sa->crypto, &m, text) ? IPSP_DROP_STACK_ERROR : 0;
 }
 
 uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
@@ -163,7 +181,7 @@ struct esp_opened {
 
 static uint16_t esp_locate(const struct sad_sa *sa, struct esp_opened *o)
 {
-	const uint32_t least = ESP_HEADER + CRYPTO_IV_LEN + 2 + CRYPTO_ICV_LEN;
+	const uint32_t least = ESP_HEADER + sa->crypto.iv_len + 2 + sa->crypto.icv_len;
 	const uint8_t *esp;
 
 	if (ip_parse(o->packet, &o->ip) || o->ip.protocol != IP_ESP || o->ip.fragment)
@@ -172,28 +190,25 @@ static uint16_t esp_locate(const struct sad_sa *sa, struct esp_opened *o)
 	if (o->packet.len < o->esp_at || o->packet.len - o->esp_at < least)
 		return IPSP_DROP_MALFORMED;
 	o->text = o->packet.len - o->esp_at - (least - 2);
-	if (o->text % CRYPTO_ALIGN)
+	if (o->text & (sa->crypto.align - 1u))
 		return IPSP_DROP_MALFORMED;
 	esp = ip_at(o->packet, o->esp_at, ESP_HEADER);
 	return esp && !memcmp(esp, &sa->sa.spi, 4) ? 0 : IPSP_DROP_MALFORMED;
 }
 
+/* The number that the kernel stamped must be the one that the packet bears: what is authenticated is the packet's. */
 static uint16_t esp_decrypt(const struct sad_sa *sa, uint64_t number,
 			    const struct esp_opened *o, uint8_t *out)
 {
-	const uint8_t *esp = ip_at(o->packet, o->esp_at, ESP_HEADER + CRYPTO_IV_LEN);
-	const uint8_t *text = esp + ESP_HEADER + CRYPTO_IV_LEN;
-	uint8_t aad[ESP_AAD_MAX];
-	struct crypto_message m = {
-		.aad = aad,
-		.aad_len = esp_aad(sa, number, aad),
-		.piece = { { text, o->text } },
-		.pieces = 1,
-	};
+	const uint8_t *esp = ip_at(o->packet, o->esp_at, ESP_HEADER + sa->crypto.iv_len);
+	const uint8_t *text = esp + ESP_HEADER + sa->crypto.iv_len;
+	struct crypto_message m = { .from = text, .len = o->text };
+	uint8_t aad[CRYPTO_AAD_MAX];
 
-	memcpy(&m.iv, esp + ESP_HEADER, CRYPTO_IV_LEN);
-	return sa->crypto.engine->open(&sa->crypto, &m, text + o->text, out) ?
-	       IPSP_DROP_INTEGRITY : 0;
+	if (ip_get32(esp + 4) != (uint32_t)number)
+		return IPSP_DROP_INTEGRITY;
+	esp_authenticate(sa, number, esp, &m, aad);
+	return sa->crypto.open(&sa->crypto, &m, text + o->text, out) ? IPSP_DROP_INTEGRITY : 0;
 }
 
 /* RFC 4303 2.4: the padding bytes are checked; what is left is the payload. */

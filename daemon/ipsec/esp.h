@@ -14,7 +14,7 @@
 #include "segment.h"
 
 #define ESP_HEADER	8
-#define ESP_OVERHEAD	(IP_HEADER6 + ESP_HEADER + CRYPTO_IV_LEN + 2 + CRYPTO_ALIGN + CRYPTO_ICV_LEN)
+#define ESP_OVERHEAD	(IP_HEADER6 + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
 
 /* Bytes that segment becomes. */
 uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,

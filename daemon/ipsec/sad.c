@@ -90,7 +90,7 @@ static int sad_is_served(const struct ipsp_sa *sa)
 		return 0;
 	if ((sa->family != 4 && sa->family != 6) || sa->encap_source || sa->encap_destination)
 		return 0;
-	return !sa->cipher.name[0] && !sa->auth.name[0] && !sa->tfc_pad;
+	return !sa->tfc_pad;
 }
 
 uint16_t sad_add(struct sad *sad, const struct ipsp_sa *given, const uint32_t engines[4])
@@ -106,8 +106,7 @@ uint16_t sad_add(struct sad *sad, const struct ipsp_sa *given, const uint32_t en
 	if (!at)
 		return IPSP_DROP_STACK_ERROR;
 	sa = &sad->sa[at - 1];
-	reason = crypto_sa_init(&sa->crypto, engines, &given->aead,
-				given->direction == IPSP_DIR_OUT);
+	reason = crypto_sa_init(&sa->crypto, engines, given);
 	if (reason)
 		return reason;
 	sad->free = sa->next;

@@ -8,6 +8,7 @@
 
 #include "manager.h"
 #include "words/address.h"
+#include "words/algorithm.h"
 
 struct request {
 	struct manager *m;
@@ -42,13 +43,24 @@ static void admin_list(struct request *r, __u32 count, void (*show)(struct reque
 
 /* ---- state ------------------------------------------------------------------------------- */
 
+static void state_warn(struct request *r, const struct ipsp_sa *sa)
+{
+	const char *weak = state_weakness(sa);
+
+	if (!weak)
+		return;
+	text_add(r->out, "warning: \"%s\" is too weak for new uses\n", weak);
+	fprintf(stderr, "ipsec-portd: warning: a state with \"%s\", which is too weak for new uses\n", weak);
+}
+
 static int state_add_line(struct request *r, int replace)
 {
 	struct database_sa *old;
 	struct state_line line;
 	int err;
 
-	if (state_parse(r->w, &line, false) || state_direction(r->w, &line))
+	if (state_parse(r->w, &line, false) || state_direction(r->w, &line) ||
+	    state_admit(r->w, &line.sa, &r->m->options))
 		return -EINVAL;
 	old = database_find(r->m, &line.sa);
 	if (old && !replace)
@@ -62,6 +74,8 @@ static int state_add_line(struct request *r, int replace)
 		if (err)
 			err = admin_fail(r, "state", err);
 	}
+	if (!err)
+		state_warn(r, &line.sa);
 	explicit_bzero(&line, sizeof(line));
 	return err;
 }
@@ -110,6 +124,11 @@ static int state_flush(struct request *r)
 	return err ? admin_fail(r, "state flush", err) : 0;
 }
 
+static const char *state_engine(const struct request *r, const struct database_sa *sa)
+{
+	return algorithm_engine_name(algorithm_engine(&sa->sa, r->m->options.engine)) ?: "none";
+}
+
 static void state_show_json(struct request *r, const struct database_sa *sa,
 			    const struct ipsp_handle *h)
 {
@@ -117,13 +136,14 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 
 	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
 		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
-		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu}",
+		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu,\"engine\":\"%s\"}",
 		 r->out->used ? r->out->base[r->out->used - 1] == '}' ? "," : "" :
 				r->start ? "," : "",
 		 address_text(a, sa->sa.family, sa->sa.source),
 		 address_text(b, sa->sa.family, sa->sa.destination), __builtin_bswap32(sa->sa.spi),
 		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
-		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed);
+		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed,
+		 state_engine(r, sa));
 }
 
 static void state_show(struct request *r, const struct database_sa *sa)
@@ -137,8 +157,8 @@ static void state_show(struct request *r, const struct database_sa *sa)
 		state_show_json(r, sa, &h);
 	} else {
 		state_text(r->out, &line, r->flags & IPSP_ADMINF_KEYS);
-		text_add(r->out, "\tanti-replay %s 0x%llx\n\tstats: packets %llu bytes %llu "
-			 "dropped %llu replay %llu failed %llu\n",
+		text_add(r->out, "\tengine %s\n\tanti-replay %s 0x%llx\n\tstats: packets %llu bytes %llu "
+			 "dropped %llu replay %llu failed %llu\n", state_engine(r, sa),
 			 sa->sa.direction == IPSP_DIR_OUT ? "next" : "seq", h.next, h.packets,
 			 h.bytes, h.dropped, h.replayed, h.integrity_failed);
 	}

@@ -59,9 +59,13 @@ static int config_state_line(struct config *c, struct words *w, const struct sta
 	int err;
 
 	if (!c->m->options.fresh_key)
-		return word_fail(w, WORD_STATUS_REFUSED, "state: aead \"%s\" with a key from a file: "
+		return word_fail(w, WORD_STATUS_REFUSED, "state: %s \"%s\" with a key from a file: "
 				 "allowed: with fresh-key = yes, if the key was never used before",
-				 line->sa.aead.name);
+				 line->sa.aead.name[0] ? "aead" : "enc",
+				 line->sa.aead.name[0] ? line->sa.aead.name : line->sa.cipher.name);
+	if (state_weakness(&line->sa))
+		fprintf(stderr, "%s:%d: warning: \"%s\" is too weak for new uses\n", c->path, c->line,
+			state_weakness(&line->sa));
 	err = database_find(c->m, &line->sa) ? 0 : sa_add(c->m, line);
 	return err ? word_fail(w, WORD_STATUS_REFUSED, "state: %s", strerror(-err)) : 0;
 }
@@ -73,7 +77,8 @@ static int config_state(struct config *c, struct words *w)
 
 	if (state_parse(w, &line, false))
 		return -EINVAL;
-	err = state_direction(w, &line) ?: config_state_line(c, w, &line);
+	err = state_direction(w, &line) ?: state_admit(w, &line.sa, &c->m->options) ?:
+	      config_state_line(c, w, &line);
 	explicit_bzero(&line, sizeof(line));
 	return err;
 }

@@ -84,12 +84,12 @@ static int control_config(struct manager *m, int target)
 {
 	struct ipsp_config config = {
 		.flags = m->database->flags,
-		.engine = { IPSP_ENGINE_OPENSSL },
 		.sas_max = m->database->sas_max,
 		.policies_max = m->database->policies_max,
 	};
 	struct control_buffer b;
 
+	memcpy(config.engine, m->options.engine, sizeof(config.engine));
 	return control_send(m, target, control_record(&b, IPSP_REC_CONFIG, &config,
 						      sizeof(config), NULL, 0));
 }

@@ -7,25 +7,38 @@
 #include <openssl/hmac.h>
 
 #include "manager.h"
+#include "words/algorithm.h"
 
 /*
- * The counter's name (uapi, 4): the key and its algorithm decide, not the SPI, so that a
- * key that comes again goes on above; an inbound window is the SA's own.
+ * What a counter's name is made of (uapi, 4). Of a cipher its key alone decides, not the SPI nor how much of the ICV is
+ * sent, so that a key that comes again goes on above; an inbound window is the SA's own. GMAC's nonces are GCM's.
  */
+struct sa_counter {
+	__u8 direction;
+	struct ipsp_algorithm key;
+	__u8 destination[16];
+	__u8 protocol;
+	__be32 spi;
+} __attribute__((packed));
+
+static const struct ipsp_algorithm *sa_key(const struct ipsp_sa *sa)
+{
+	if (sa->aead.name[0])
+		return &sa->aead;
+	return sa->cipher.key_bits ? &sa->cipher : &sa->auth;
+}
+
 static void sa_counter_name(const struct manager *m, const struct ipsp_sa *sa, __u8 *name)
 {
-	struct {
-		__u8 direction;
-		struct ipsp_algorithm aead;
-		__u8 destination[16];
-		__u8 protocol;
-		__be32 spi;
-	} __attribute__((packed)) input;
+	struct sa_counter input;
 	unsigned length = IPSP_COUNTER_LEN;
 
 	memset(&input, 0, sizeof(input));
 	input.direction = sa->direction;
-	input.aead = sa->aead;
+	input.key = *sa_key(sa);
+	input.key.icv_bits = 128;
+	if (!strcmp(input.key.name, "rfc4543(gcm(aes))"))
+		strcpy(input.key.name, "rfc4106(gcm(aes))");
 	if (sa->direction == IPSP_DIR_IN) {
 		memcpy(input.destination, sa->destination, 16);
 		input.protocol = sa->protocol;
@@ -40,7 +53,9 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 		      struct ipsp_handle *h)
 {
 	const struct ipsp_sa *sa = &line->sa;
+	struct algorithm_layout layout = { 0 };
 
+	algorithm_layout(sa, &layout);	/* its lengths were checked when it was parsed */
 	memset(h, 0, sizeof(*h));
 	h->flags = sa->flags & IPSP_SAF_ESN ? IPSP_HANDLEF_ESN : 0;
 	h->direction = sa->direction;
@@ -50,8 +65,8 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 	h->spi = sa->spi;
 	memcpy(h->source, sa->source, 16);
 	memcpy(h->destination, sa->destination, 16);
-	h->fixed = state_fixed(sa);
-	h->align = 4;
+	h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + 8 + layout.iv_len + layout.icv_len);
+	h->align = layout.align;
 	h->reqid = sa->reqid;
 	h->window = sa->direction == IPSP_DIR_IN ? line->window : 0;
 	h->mark = sa->mark;

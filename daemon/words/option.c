@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "algorithm.h"
 #include "option.h"
 
 static int take_stacks(struct words *w, const char *name, void *target)
@@ -16,16 +17,39 @@ static int take_stacks(struct words *w, const char *name, void *target)
 	       word_not_served(w, name, w->word[w->at - 1], "1");
 }
 
-static int take_engine(struct words *w, const char *name, void *target)
+static uint32_t engine_of(const char *name, size_t length)
 {
-	static const struct word_choice choice[] = {
-		{ "openssl", IPSP_ENGINE_OPENSSL, true }, { "ipsecmb", IPSP_ENGINE_IPSECMB, false },
-		{ "sodium", IPSP_ENGINE_SODIUM, false },
-	};
 	uint32_t engine;
 
-	(void)target;
-	return word_pick(w, name, WORD_TABLE(choice), &engine);
+	for (engine = ALGORITHM_ENGINES; engine; engine--)
+		if (strlen(algorithm_engine_name(engine)) == length &&
+		    !strncmp(algorithm_engine_name(engine), name, length))
+			break;
+	return engine;
+}
+
+/* E[,E...]: each at most once. */
+static int take_engine(struct words *w, const char *name, void *target)
+{
+	struct option_set *o = target;
+	const char *value, *at;
+	uint32_t seen = 0, engine;
+	size_t length;
+	int n = 0;
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	for (at = value;; at += length + 1) {
+		length = strcspn(at, ",");
+		engine = engine_of(at, length);
+		if (!engine || (seen & ALGORITHM_BIT(engine)))
+			return word_bad(w, name, value, "ipsecmb, openssl, sodium, or several of them joined by commas, "
+					"the first first, each once");
+		seen |= ALGORITHM_BIT(engine);
+		o->engine[n++] = engine;
+		if (!at[length])
+			return 0;
+	}
 }
 
 static int take_quorum(struct words *w, const char *name, void *target)
@@ -153,15 +177,25 @@ static int take_default(struct words *w, const char *name, void *target)
 	return 0;
 }
 
-static int take_fresh_key(struct words *w, const char *name, void *target)
+static int take_yes(struct words *w, const char *name, bool *yes)
 {
 	static const struct word_choice choice[] = { { "no", 0, true }, { "yes", 1, true } };
-	uint32_t fresh;
+	uint32_t value;
 
-	if (word_pick(w, name, WORD_TABLE(choice), &fresh))
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
 		return -EINVAL;
-	((struct option_set *)target)->fresh_key = fresh;
+	*yes = value;
 	return 0;
+}
+
+static int take_fresh_key(struct words *w, const char *name, void *target)
+{
+	return take_yes(w, name, &((struct option_set *)target)->fresh_key);
+}
+
+static int take_legacy(struct words *w, const char *name, void *target)
+{
+	return take_yes(w, name, &((struct option_set *)target)->legacy);
 }
 
 static const struct word_entry option_words[] = {
@@ -171,6 +205,7 @@ static const struct word_entry option_words[] = {
 	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
 	{ "group", take_group }, { "mode", take_mode }, { "mark", take_mark },
 	{ "default", take_default }, { "fresh-key", take_fresh_key },
+	{ "legacy", take_legacy },
 };
 
 void option_init(struct option_set *o, const char *name)
@@ -192,6 +227,16 @@ static void text_number(struct text *t, const char *name, __u32 value, __u32 sta
 		text_add(t, "%s = %u\n", name, value);
 }
 
+static void text_engines(struct text *t, const __u32 engine[4])
+{
+	int i;
+
+	text_add(t, "engine = ");
+	for (i = 0; i < 4 && engine[i]; i++)
+		text_add(t, "%s%s", i ? "," : "", algorithm_engine_name(engine[i]));
+	text_add(t, "\n");
+}
+
 void option_text(struct text *t, const struct option_set *o)
 {
 	const struct ipsp_compartment *c = &o->compartment;
@@ -207,4 +252,8 @@ void option_text(struct text *t, const struct option_set *o)
 	if (c->mark_mask)
 		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
 	text_add(t, "default = %s\n", o->default_drop ? "drop" : "bypass");
+	if (o->engine[0])
+		text_engines(t, o->engine);
+	if (o->legacy)
+		text_add(t, "legacy = yes\n");
 }

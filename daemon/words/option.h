@@ -12,6 +12,8 @@ struct option_set {
 	__u32 sas_max, policies_max;
 	bool default_drop;
 	bool fresh_key;
+	bool legacy;			/* weak algorithms, and none, are taken */
+	__u32 engine[4];		/* preference: IPSP_ENGINE_*, 0 ends it; empty: the default */
 };
 
 void option_init(struct option_set *o, const char *name);

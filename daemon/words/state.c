@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "address.h"
+#include "algorithm.h"
 #include "protocol.h"
 #include "state.h"
 
@@ -178,8 +179,7 @@ static int take_not_served(struct words *w, const char *name, void *target)
 	(void)target;
 	if (word_value(w, name, &value))
 		return -EINVAL;
-	return word_not_served(w, name, value, "aead with rfc4106(gcm(aes)) or "
-			       "rfc7539esp(chacha20,poly1305)");
+	return word_not_served(w, name, value, "leaving it out");
 }
 
 /* ---- keys ------------------------------------------------------------------------------ */
@@ -245,37 +245,145 @@ static int take_key(struct words *w, const char *name, struct ipsp_algorithm *a)
 	return 0;
 }
 
-static int check_aead(struct words *w, const struct ipsp_algorithm *a)
+/* "128, 192 or 256" */
+static void lengths_text(struct text *t, const uint16_t lengths[ALGORITHM_LENGTHS])
 {
-	int is_gcm = !strcmp(a->name, "rfc4106(gcm(aes))");
-	char seen[32];
+	int i, more;
 
-	snprintf(seen, sizeof(seen), "%u bits", a->key_bits);
-	if (is_gcm && a->key_bits != 160 && a->key_bits != 224 && a->key_bits != 288)
-		return word_bad(w, "aead key", seen, "160, 224 or 288 bits (32 of them salt)");
-	if (!is_gcm && a->key_bits != 288)
-		return word_bad(w, "aead key", seen, "288 bits (32 of them salt)");
-	snprintf(seen, sizeof(seen), "%u", a->icv_bits);
-	if (a->icv_bits != 128)
-		return word_not_served(w, "aead icv bits", seen, "128");
-	return 0;
+	for (i = 0; i < ALGORITHM_LENGTHS && (!i || lengths[i]); i++) {
+		more = i + 1 < ALGORITHM_LENGTHS && lengths[i + 1];
+		text_add(t, "%s%u", !i ? "" : more ? ", " : " or ", lengths[i]);
+	}
+}
+
+static int check_lengths(struct words *w, const char *name, const char *what, uint32_t bits,
+			 const uint16_t lengths[ALGORITHM_LENGTHS], unsigned salt)
+{
+	char word[64], seen[32], allowed[128];
+	struct text t;
+
+	if (algorithm_allows(lengths, bits))
+		return 0;
+	text_init(&t, allowed, sizeof(allowed));
+	lengths_text(&t, lengths);
+	text_add(&t, " bits");
+	if (salt)
+		text_add(&t, " (%u of them salt)", 8 * salt);
+	snprintf(word, sizeof(word), "%s %s", name, what);
+	snprintf(seen, sizeof(seen), "%u bits", bits);
+	return word_bad(w, word, seen, allowed);
+}
+
+static int unknown_algorithm(struct words *w, const char *name, enum algorithm_kind kind, const char *seen)
+{
+	char allowed[400];
+	const struct algorithm *a;
+	struct text t;
+
+	text_init(&t, allowed, sizeof(allowed));
+	for (a = algorithm_table; *a->name; a++)
+		if (a->kind == kind)
+			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.60s\": no engine has it; allowed: %s", name, seen, allowed);
+}
+
+/* NAME KEY; the table's name for it, whatever was given. */
+static const struct algorithm *take_algorithm(struct words *w, const char *name, enum algorithm_kind kind,
+					      struct ipsp_algorithm *a)
+{
+	const struct algorithm *row;
+	const char *value;
+
+	if (word_value(w, name, &value))
+		return NULL;
+	row = algorithm_find(kind, value);
+	if (!row) {
+		unknown_algorithm(w, name, kind, value);
+		return NULL;
+	}
+	strcpy(a->name, row->name);
+	if (take_key(w, name, a) || check_lengths(w, name, "key", a->key_bits, row->key_bits, row->salt_len))
+		return NULL;
+	return row;
+}
+
+static int take_icv(struct words *w, const char *name, const struct algorithm *row, struct ipsp_algorithm *a)
+{
+	if (word_number32(w, name, 0, 1024, &a->icv_bits))
+		return -EINVAL;
+	return check_lengths(w, name, "icv", a->icv_bits, row->icv_bits, 0);
 }
 
 static int take_aead(struct words *w, const char *name, void *target)
 {
-	static const struct word_choice choice[] = {
-		{ "rfc4106(gcm(aes))", 0, true }, { "rfc7539esp(chacha20,poly1305)", 1, true },
-		{ "rfc4309(ccm(aes))", 2, false }, { "rfc4543(gcm(aes))", 3, false },
-	};
 	struct ipsp_algorithm *a = &((struct state_line *)target)->sa.aead;
-	uint32_t which;
+	const struct algorithm *row = take_algorithm(w, name, ALGORITHM_AEAD, a);
 
-	if (word_pick(w, name, WORD_TABLE(choice), &which))
+	return row ? take_icv(w, name, row, a) : -EINVAL;
+}
+
+static int take_enc(struct words *w, const char *name, void *target)
+{
+	return take_algorithm(w, name, ALGORITHM_CIPHER, &((struct state_line *)target)->sa.cipher) ? 0 : -EINVAL;
+}
+
+static int take_auth(struct words *w, const char *name, void *target)
+{
+	struct ipsp_algorithm *a = &((struct state_line *)target)->sa.auth;
+	const struct algorithm *row = take_algorithm(w, name, ALGORITHM_AUTH, a);
+
+	if (!row)
 		return -EINVAL;
-	strcpy(a->name, choice[which].name);
-	if (take_key(w, name, a) || word_number32(w, "aead icv bits", 0, 1024, &a->icv_bits))
-		return -EINVAL;
-	return check_aead(w, a);
+	a->icv_bits = row->icv_bits[0];
+	return 0;
+}
+
+static int take_auth_trunc(struct words *w, const char *name, void *target)
+{
+	struct ipsp_algorithm *a = &((struct state_line *)target)->sa.auth;
+	const struct algorithm *row = take_algorithm(w, name, ALGORITHM_AUTH, a);
+
+	return row ? take_icv(w, name, row, a) : -EINVAL;
+}
+
+/* ---- what the compartment admits ------------------------------------------------------- */
+
+const char *state_weakness(const struct ipsp_sa *sa)
+{
+	const struct algorithm *cipher = algorithm_find(ALGORITHM_CIPHER, sa->cipher.name);
+	const struct algorithm *auth = algorithm_find(ALGORITHM_AUTH, sa->auth.name);
+
+	if (cipher && cipher->is_legacy)
+		return cipher->name;
+	if (auth && auth->is_legacy)
+		return auth->name;
+	return cipher && !sa->auth.name[0] ? "enc without auth" : NULL;
+}
+
+static int no_engine(struct words *w, const struct ipsp_sa *sa, const struct option_set *options)
+{
+	char has[64], asked[64];
+	struct text t;
+	int i;
+
+	text_init(&t, has, sizeof(has));
+	algorithm_engines_text(&t, sa);
+	text_init(&t, asked, sizeof(asked));
+	for (i = 0; i < 4 && options->engine[i]; i++)
+		text_add(&t, "%s%s", i ? "," : "", algorithm_engine_name(options->engine[i]));
+	return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of engine %s; engines that have it: %s",
+			 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "", sa->auth.name,
+			 options->engine[0] ? asked : "ipsecmb,openssl", has);
+}
+
+int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_set *options)
+{
+	const char *weak = state_weakness(sa);
+
+	if (weak && !options->legacy)
+		return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s\": too weak; allowed: in a compartment with "
+				 "legacy yes", weak);
+	return algorithm_engine(sa, options->engine) ? 0 : no_engine(w, sa, options);
 }
 
 /* ---- lines ----------------------------------------------------------------------------- */
@@ -285,9 +393,8 @@ static const struct word_entry state_words[] = {
 	{ "mode", take_mode }, { "reqid", take_reqid }, { "replay-window", take_window },
 	{ "replay-oseq", take_oseq }, { "mark", take_mark }, { "if_id", take_if_id },
 	{ "flag", take_flag }, { "extra-flag", take_extra_flag }, { "sel", take_selector },
-	{ "aead", take_aead }, { "dir", take_direction },
-	{ "enc", take_not_served }, { "auth", take_not_served },
-	{ "auth-trunc", take_not_served }, { "comp", take_not_served },
+	{ "aead", take_aead }, { "enc", take_enc }, { "auth", take_auth }, { "auth-trunc", take_auth_trunc },
+	{ "dir", take_direction }, { "comp", take_not_served },
 	{ "encap", take_not_served }, { "offload", take_not_served }, { "ctx", take_not_served },
 	{ "limit", take_not_served }, { "replay-seq", take_not_served },
 	{ "coa", take_not_served }, { "output-mark", take_not_served },
@@ -297,7 +404,7 @@ static const struct word_entry state_words[] = {
 static int missing(struct words *w, const char *name)
 {
 	return word_fail(w, WORD_STATUS_MISSING, "state: no %s; wanted: src A dst B proto esp "
-			 "spi N [mode M] aead NAME KEY ICV-BITS", name);
+			 "spi N [mode M] aead NAME KEY ICV-BITS | enc NAME KEY auth-trunc NAME KEY ICV-BITS", name);
 }
 
 static int state_check(struct words *w, const struct state_line *line, bool is_id_only)
@@ -314,7 +421,12 @@ static int state_check(struct words *w, const struct state_line *line, bool is_i
 		return 0;
 	if (address_is_zero(sa->source))
 		return missing(w, "src");
-	return sa->aead.name[0] ? 0 : missing(w, "aead");
+	if (!sa->aead.name[0] && !sa->cipher.name[0])
+		return missing(w, sa->auth.name[0] ? "enc (it may be ecb(cipher_null))" : "aead");
+	if (sa->aead.name[0] && (sa->cipher.name[0] || sa->auth.name[0]))
+		return word_fail(w, WORD_STATUS_GRAMMAR, "state: aead \"%s\" beside enc or auth; allowed: aead alone",
+				 sa->aead.name);
+	return 0;
 }
 
 int state_parse(struct words *w, struct state_line *line, bool is_id_only)
@@ -344,11 +456,6 @@ int state_direction(struct words *w, struct state_line *line)
 	return 0;
 }
 
-__u16 state_fixed(const struct ipsp_sa *sa)
-{
-	return (__u16)((sa->family == 4 ? 20 : 40) + 8 + 8 + sa->aead.icv_bits / 8);
-}
-
 static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
 {
 	__u32 i;
@@ -360,6 +467,17 @@ static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
 	text_add(t, "0x");
 	for (i = 0; i < a->key_bits / 8; i++)
 		text_add(t, "%02x", a->key[i]);
+}
+
+static void text_algorithm(struct text *t, const char *word, const struct ipsp_algorithm *a, bool icv, bool keys)
+{
+	if (!a->name[0])
+		return;
+	text_add(t, "\t%s %s ", word, a->name);
+	text_key(t, a, keys);
+	if (icv)
+		text_add(t, " %u", a->icv_bits);
+	text_add(t, "\n");
 }
 
 void state_text(struct text *t, const struct state_line *line, bool keys)
@@ -376,10 +494,11 @@ void state_text(struct text *t, const struct state_line *line, bool keys)
 	for (i = 0; i < sizeof(flag_choice) / sizeof(flag_choice[0]); i++)
 		if (sa->flags & flag_choice[i].value)
 			text_add(t, " %s", flag_choice[i].name);
-	text_add(t, "\n\taead %s ", sa->aead.name);
-	text_key(t, &sa->aead, keys);
-	text_add(t, " %u\n\tdir %s\n\tsel ", sa->aead.icv_bits,
-		 sa->direction == IPSP_DIR_OUT ? "out" : "in");
+	text_add(t, "\n");
+	text_algorithm(t, "aead", &sa->aead, true, keys);
+	text_algorithm(t, "auth-trunc", &sa->auth, true, keys);
+	text_algorithm(t, "enc", &sa->cipher, false, keys);
+	text_add(t, "\tdir %s\n\tsel ", sa->direction == IPSP_DIR_OUT ? "out" : "in");
 	protocol_selector_text(t, &sa->selector);
 	text_add(t, "\n");
 }

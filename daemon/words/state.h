@@ -4,6 +4,7 @@
 #define WORDS_STATE_H
 
 #include "ipsec_port.h"
+#include "option.h"
 #include "text.h"
 #include "word.h"
 
@@ -22,7 +23,9 @@ int state_direction(struct words *w, struct state_line *line);
 /* As `ip xfrm state list`, the key only with keys. */
 void state_text(struct text *t, const struct state_line *line, bool keys);
 
-/* What a packet grows by: IP header, ESP header, IV, ICV; see struct ipsp_handle. */
-__u16 state_fixed(const struct ipsp_sa *sa);
+/* Why an SA is only for `legacy yes`; NULL: it is not. */
+const char *state_weakness(const struct ipsp_sa *sa);
+/* Whether a compartment with these options takes it: strong enough, and one of its engines has it. */
+int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_set *options);
 
 #endif

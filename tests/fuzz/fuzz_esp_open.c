@@ -102,8 +102,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_check(transform != NULL);
 	for (kind = 0; kind < 64; kind++)
 		fuzz_sa_add((uint8_t)kind & (uint8_t)~FUZZ_SEALED);
-	fuzz_check(!crypto_sa_init(&sealer[0], engines, &plain.aead, 1));
-	fuzz_check(!crypto_sa_init(&sealer[1], engines, &chacha.aead, 1));
+	plain.direction = chacha.direction = IPSP_DIR_OUT;
+	fuzz_check(!crypto_sa_init(&sealer[0], engines, &plain));
+	fuzz_check(!crypto_sa_init(&sealer[1], engines, &chacha));
 	return 0;
 }
 
@@ -130,7 +131,7 @@ static size_t fuzz_seal(uint8_t kind, const uint8_t *data, size_t size, uint8_t 
 	uint8_t *text = malloc(size + 8), aad[12], *out;
 	struct ip_outer outer = { .source = address, .destination = address + 16,
 				  .family = kind & FUZZ_OUTER6 ? 6 : 4, .protocol = IP_ESP };
-	struct crypto_message m = { .iv = 7, .aad = aad, .pieces = 1 };
+	struct crypto_message m = { .aad = aad };
 
 	fuzz_check(text != NULL);
 	if (size)
@@ -139,13 +140,14 @@ static size_t fuzz_seal(uint8_t kind, const uint8_t *data, size_t size, uint8_t 
 	size -= !!size;
 	if (kind & FUZZ_TRAILER)
 		size = fuzz_trailer(text, size, kind);
-	outer.total_len = (uint32_t)(front + 16 + size + CRYPTO_ICV_LEN);
+	outer.total_len = (uint32_t)(front + 16 + size + sa->icv_len);
 	out = *packet = malloc(outer.total_len);
 	fuzz_check(out != NULL);
 	ip_outer_write(out, &outer);
 	ip_set32(out + front, 0x1000);
 	ip_set32(out + front + 4, (uint32_t)FUZZ_NUMBER);
-	memcpy(out + front + 8, &m.iv, 8);
+	crypto_iv(sa, 7, out + front + 8);
+	m.iv = out + front + 8;
 	memcpy(aad, out + front, 8);
 	m.aad_len = 8;
 	if (kind & FUZZ_ESN) {
@@ -153,8 +155,9 @@ static size_t fuzz_seal(uint8_t kind, const uint8_t *data, size_t size, uint8_t 
 		ip_set32(aad + 8, (uint32_t)FUZZ_NUMBER);
 		m.aad_len = 12;
 	}
-	m.piece[0] = (struct crypto_piece){ text, size };
-	fuzz_check(!sa->engine->seal(sa, &m, out + front + 16));
+	m.from = text;
+	m.len = size;
+	fuzz_check(!sa->seal(sa, &m, out + front + 16));
 	free(text);
 	return outer.total_len;
 }

@@ -12,7 +12,7 @@ here=$top/tests/scenario
 work=${work:-$(mktemp -d)}
 LEFT=${LEFT:-ours} RIGHT=${RIGHT:-kernel}
 DEADLINE=${DEADLINE:-5000}
-ENGINE=${ENGINE:-openssl}
+ENGINE=${ENGINE:-ipsecmb,openssl}
 case $(uname -r) in *-debug) kernel_name=debug ;; 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
 module=$top/build/kmod-$kernel_name/ipsec_port.ko
 export PATH=$top/build:$top/build/bin:$top/build/tools:$top/build/daemon:$PATH

@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "crypto/heap.h"
 #include "ipsec_port.h"
+#include "words/algorithm.h"
 
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
 static const uint32_t any[4];
@@ -21,13 +22,30 @@ static size_t hex(uint8_t *out, const char *text)
 	return n;
 }
 
-static struct ipsp_algorithm algorithm(const char *name, const char *key)
+static struct ipsp_sa sa_of(const char *name, const char *key, uint32_t icv_bits)
 {
-	struct ipsp_algorithm a = { .icv_bits = 128 };
+	struct ipsp_sa sa = { .aead = { .icv_bits = icv_bits } };
 
-	strcpy(a.name, name);
-	a.key_bits = 8 * (uint32_t)hex(a.key, key);
-	return a;
+	strcpy(sa.aead.name, name);
+	sa.aead.key_bits = 8 * (uint32_t)hex(sa.aead.key, key);
+	return sa;
+}
+
+/* crypto_sa_init with one engine only, outbound or inbound */
+static void start(struct crypto_sa *sa, uint32_t engine, struct ipsp_sa *given, uint8_t direction)
+{
+	const uint32_t only[4] = { engine };
+
+	given->direction = direction;
+	ck_assert_uint_eq(crypto_sa_init(sa, only, given), 0);
+	ck_assert_uint_eq(sa->engine->id, engine);
+}
+
+static int has(uint32_t engine, const struct ipsp_sa *given)
+{
+	const uint32_t only[4] = { engine };
+
+	return algorithm_engine(given, only) == engine;
 }
 
 /* ---- heap ------------------------------------------------------------------------------ */
@@ -136,102 +154,165 @@ static const struct vector vectors[] = {
 	  "76aaa8266b7fb0f7b11b369907e1ad43" },
 };
 
-/* Sealed as one piece, and as any two: what is sealed is the same. */
-START_TEST(vector_seals_in_any_pieces)
-{
-	const struct vector *v = &vectors[_i];
-	struct ipsp_algorithm a = algorithm(v->name, v->key);
-	uint8_t aad[32], clear[256], want[256], out[256];
-	struct crypto_message m = { .aad = aad, .pieces = 3 };
-	size_t len = hex(clear, v->clear), sealed = hex(want, v->sealed), cut;
-	struct crypto_sa sa;
+#define VECTORS (sizeof(vectors) / sizeof(vectors[0]))
 
-	m.aad_len = hex(aad, v->aad);
-	hex((uint8_t *)&m.iv, v->iv);
+struct opened {
+	struct ipsp_sa given;
+	uint8_t aad[32], iv[16], clear[256], sealed[256];
+	size_t len, icv;
+	struct crypto_message m;
+};
+
+static void load(const struct vector *v, struct opened *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->m.aad_len = hex(o->aad, v->aad);
+	hex(o->iv, v->iv);
+	o->len = hex(o->clear, v->clear);
+	o->icv = hex(o->sealed, v->sealed) - o->len;
+	o->given = sa_of(v->name, v->key, (uint32_t)o->icv * 8);
+	o->m.aad = o->aad;
+	o->m.iv = o->iv;
+	o->m.len = o->len;
+}
+
+/* By each engine that has it, elsewhere and in place. */
+START_TEST(vector_seals)
+{
+	uint32_t engine, engines = 0;
+	struct crypto_sa sa;
+	struct opened o;
+	uint8_t out[256];
+
 	ck_assert_int_eq(crypto_init(), 0);
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &a, 1), 0);
-	ck_assert_uint_eq(sealed, len + CRYPTO_ICV_LEN);
-	for (cut = 0; cut <= len; cut++) {
-		m.piece[0] = (struct crypto_piece){ clear, cut };
-		m.piece[1] = (struct crypto_piece){ clear + cut, (len - cut) / 2 };
-		m.piece[2] = (struct crypto_piece){ clear + cut + (len - cut) / 2,
-						    len - cut - (len - cut) / 2 };
-		ck_assert_int_eq(sa.engine->seal(&sa, &m, out), 0);
-		ck_assert_mem_eq(out, want, sealed);
+	load(&vectors[_i], &o);
+	for (engine = 1; engine <= ALGORITHM_ENGINES; engine++) {
+		if (!has(engine, &o.given))
+			continue;
+		engines++;
+		start(&sa, engine, &o.given, IPSP_DIR_OUT);
+		o.m.from = o.clear;
+		ck_assert_int_eq(sa.seal(&sa, &o.m, out), 0);
+		ck_assert_mem_eq(out, o.sealed, o.len + o.icv);
+		memset(out, 0, sizeof(out));
+		memcpy(out, o.clear, o.len);
+		o.m.from = out;
+		ck_assert_int_eq(sa.seal(&sa, &o.m, out), 0);
+		ck_assert_mem_eq(out, o.sealed, o.len + o.icv);
+		crypto_sa_wipe(&sa);
 	}
-	crypto_sa_wipe(&sa);
+	ck_assert_uint_ge(engines, 2);
 }
 END_TEST
 
+static void opens_only_as_it_was(const struct crypto_sa *sa, struct opened *o)
+{
+	uint8_t *icv = o->sealed + o->len, out[256];
+	size_t at;
+
+	o->m.from = o->sealed;
+	for (at = 0; at < o->len + o->icv; at++) {
+		o->sealed[at] ^= 0x10;
+		ck_assert_int_ne(sa->open(sa, &o->m, icv, out), 0);
+		o->sealed[at] ^= 0x10;
+	}
+	o->aad[3] ^= 1;
+	ck_assert_int_ne(sa->open(sa, &o->m, icv, out), 0);
+	o->aad[3] ^= 1;
+	o->iv[0] ^= 1;
+	ck_assert_int_ne(sa->open(sa, &o->m, icv, out), 0);
+	o->iv[0] ^= 1;
+	ck_assert_int_eq(sa->open(sa, &o->m, icv, out), 0);
+	ck_assert_mem_eq(out, o->clear, o->len);
+}
+
 START_TEST(vector_opens_and_only_as_it_was)
 {
-	const struct vector *v = &vectors[_i];
-	struct ipsp_algorithm a = algorithm(v->name, v->key);
-	uint8_t aad[32], clear[256], sealed[256], out[256];
-	size_t len = hex(clear, v->clear), at;
-	struct crypto_message m = { .aad = aad, .piece = { { sealed, len } }, .pieces = 1 };
+	uint32_t engine, engines = 0;
 	struct crypto_sa sa;
+	struct opened o;
 
-	m.aad_len = hex(aad, v->aad);
-	hex((uint8_t *)&m.iv, v->iv);
-	hex(sealed, v->sealed);
 	ck_assert_int_eq(crypto_init(), 0);
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &a, 0), 0);
-	for (at = 0; at < len + CRYPTO_ICV_LEN; at++) {
-		sealed[at] ^= 0x10;
-		ck_assert_int_ne(sa.engine->open(&sa, &m, sealed + len, out), 0);
-		sealed[at] ^= 0x10;
+	load(&vectors[_i], &o);
+	for (engine = 1; engine <= ALGORITHM_ENGINES; engine++) {
+		if (!has(engine, &o.given))
+			continue;
+		engines++;
+		start(&sa, engine, &o.given, IPSP_DIR_IN);
+		opens_only_as_it_was(&sa, &o);
+		crypto_sa_wipe(&sa);
 	}
-	aad[3] ^= 1;
-	ck_assert_int_ne(sa.engine->open(&sa, &m, sealed + len, out), 0);
-	aad[3] ^= 1;
-	m.iv ^= 1;
-	ck_assert_int_ne(sa.engine->open(&sa, &m, sealed + len, out), 0);
-	m.iv ^= 1;
-	ck_assert_int_eq(sa.engine->open(&sa, &m, sealed + len, out), 0);
-	ck_assert_mem_eq(out, clear, len);
-	crypto_sa_wipe(&sa);
+	ck_assert_uint_ge(engines, 2);
 }
 END_TEST
 
 /* ---- refusals, memory ------------------------------------------------------------------------ */
 
+#define GCM_KEY "feffe9928665731c6d6a8f9467308308cafebabe"
+
 START_TEST(unknown_algorithms_are_refused)
 {
-	const uint32_t absent[4] = { IPSP_ENGINE_SODIUM };
-	struct ipsp_algorithm a = algorithm("rfc4106(gcm(aes))", "feffe9928665731c6d6a8f9467308308cafebabe");
-	struct ipsp_algorithm b = a;
+	const uint32_t sodium[4] = { IPSP_ENGINE_SODIUM }, unknown[4] = { 99 };
+	struct ipsp_sa a = sa_of("rfc4106(gcm(aes))", GCM_KEY, 128), b = a;
 	struct crypto_sa sa;
 
 	ck_assert_int_eq(crypto_init(), 0);
-	b.icv_bits = 64;
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b, 1), IPSP_DROP_UNSUPPORTED);
+	b.aead.icv_bits = 32;
+	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b), IPSP_DROP_UNSUPPORTED);
 	b = a;
-	b.key_bits = 128;
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b, 1), IPSP_DROP_UNSUPPORTED);
-	strcpy(b.name, "cbc(aes)");
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b, 1), IPSP_DROP_UNSUPPORTED);
-	memset(b.name, 'x', sizeof(b.name));
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b, 1), IPSP_DROP_UNSUPPORTED);
-	ck_assert_uint_eq(crypto_sa_init(&sa, absent, &a, 1), IPSP_DROP_UNSUPPORTED);
+	b.aead.key_bits = 128;
+	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b), IPSP_DROP_UNSUPPORTED);
+	strcpy(b.aead.name, "gcm(aes)");
+	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b), IPSP_DROP_UNSUPPORTED);
+	memset(b.aead.name, 'x', sizeof(b.aead.name));
+	ck_assert_uint_eq(crypto_sa_init(&sa, any, &b), IPSP_DROP_UNSUPPORTED);
+	ck_assert_uint_eq(crypto_sa_init(&sa, sodium, &a), IPSP_DROP_UNSUPPORTED);
+	ck_assert_uint_eq(crypto_sa_init(&sa, unknown, &a), IPSP_DROP_UNSUPPORTED);
 	crypto_sa_wipe(&sa);		/* of one that never was */
 }
 END_TEST
 
+/* The first of the list that has it; without a list ipsecmb, where there is AES-NI. */
+START_TEST(preference_decides)
+{
+	const uint32_t lists[][4] = { { 0 }, { IPSP_ENGINE_OPENSSL, IPSP_ENGINE_IPSECMB },
+				      { IPSP_ENGINE_SODIUM, IPSP_ENGINE_OPENSSL } };
+	const uint32_t want[] = { __builtin_cpu_supports("aes") ? IPSP_ENGINE_IPSECMB : IPSP_ENGINE_OPENSSL,
+				  IPSP_ENGINE_OPENSSL, IPSP_ENGINE_OPENSSL };
+	struct ipsp_sa a = sa_of("rfc4106(gcm(aes))", GCM_KEY, 128);
+	struct crypto_sa sa;
+	int i;
+
+	ck_assert_int_eq(crypto_init(), 0);
+	for (i = 0; i < 3; i++) {
+		ck_assert_uint_eq(crypto_sa_init(&sa, lists[i], &a), 0);
+		ck_assert_uint_eq(sa.engine->id, want[i]);
+		crypto_sa_wipe(&sa);
+	}
+}
+END_TEST
+
+static void thousand(struct crypto_sa sa[1000], uint32_t engine, struct ipsp_sa *given)
+{
+	int i;
+
+	for (i = 0; i < 1000; i++)
+		start(&sa[i], engine, given, i & 1 ? IPSP_DIR_IN : IPSP_DIR_OUT);
+}
+
 /* A process of its own (Check forks): the arena must come before anything else. */
 START_TEST(a_thousand_sas_fit_their_arena)
 {
-	struct ipsp_algorithm a = algorithm("rfc4106(gcm(aes))", "feffe9928665731c6d6a8f9467308308cafebabe");
 	static struct crypto_sa sa[1000];
 	size_t size = crypto_arena_size(1000), used, round;
+	struct ipsp_sa given = sa_of("rfc4106(gcm(aes))", GCM_KEY "000102030405060708090a0b0c0d0e0f", 128);
 	int i;
 
 	ck_assert_uint_le(size, sizeof(memory));
 	ck_assert_int_eq(crypto_arena_install(memory, size), 0);
 	ck_assert_int_eq(crypto_init(), 0);
 	for (round = used = 0; round < 3; round++) {
-		for (i = 0; i < 1000; i++)
-			ck_assert_uint_eq(crypto_sa_init(&sa[i], any, &a, i & 1), 0);
+		thousand(sa, 1 + (uint32_t)_i, &given);
 		if (round)
 			ck_assert_uint_eq(crypto_arena_used(), used);	/* nothing leaks */
 		used = crypto_arena_used();
@@ -245,16 +326,16 @@ END_TEST
 /* The key is gone from the arena once its SA is. */
 START_TEST(a_wiped_sa_leaves_no_key)
 {
-	struct ipsp_algorithm a = algorithm("rfc7539esp(chacha20,poly1305)",
-		"c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3");
+	struct ipsp_sa given = sa_of("rfc7539esp(chacha20,poly1305)",
+		"c0c1c2c3c4c5c6c7c8c9cacbcccdcecfd0d1d2d3d4d5d6d7d8d9dadbdcdddedfe0e1e2e3", 128);
 	struct crypto_sa sa;
 
 	ck_assert_int_eq(crypto_arena_install(memory, sizeof(memory)), 0);
 	ck_assert_int_eq(crypto_init(), 0);
-	ck_assert_uint_eq(crypto_sa_init(&sa, any, &a, 1), 0);
-	ck_assert_ptr_nonnull(memmem(memory, sizeof(memory), a.key, 16));
+	start(&sa, 1 + (uint32_t)_i, &given, IPSP_DIR_OUT);
+	ck_assert_ptr_nonnull(memmem(memory, sizeof(memory), given.aead.key, 16));
 	crypto_sa_wipe(&sa);
-	ck_assert_ptr_null(memmem(memory, sizeof(memory), a.key, 16));
+	ck_assert_ptr_null(memmem(memory, sizeof(memory), given.aead.key, 16));
 }
 END_TEST
 
@@ -270,11 +351,12 @@ int main(void)
 	tcase_add_test(c, heap_wipes_and_uses_again);
 	tcase_add_test(c, heap_resizes);
 	tcase_add_test(c, heap_ends);
-	tcase_add_loop_test(c, vector_seals_in_any_pieces, 0, 3);
-	tcase_add_loop_test(c, vector_opens_and_only_as_it_was, 0, 3);
+	tcase_add_loop_test(c, vector_seals, 0, (int)VECTORS);
+	tcase_add_loop_test(c, vector_opens_and_only_as_it_was, 0, (int)VECTORS);
 	tcase_add_test(c, unknown_algorithms_are_refused);
-	tcase_add_test(c, a_thousand_sas_fit_their_arena);
-	tcase_add_test(c, a_wiped_sa_leaves_no_key);
+	tcase_add_test(c, preference_decides);
+	tcase_add_loop_test(c, a_thousand_sas_fit_their_arena, 0, ALGORITHM_ENGINES);
+	tcase_add_loop_test(c, a_wiped_sa_leaves_no_key, 0, ALGORITHM_ENGINES);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

@@ -31,8 +31,10 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "crypto/crypto.h"
 #include "ipsec_port.h"
 #include "stack/sandbox.h"
+#include "words/algorithm.h"
 
 #define PORT_FD 9
 
@@ -299,6 +301,97 @@ START_TEST(kick_is_left)
 }
 END_TEST
 
+/* ---- engines ----------------------------------------------------------------------------- */
+
+#define ENGINE_MEMORY (8u << 20)
+
+static int engine_round_trip(struct ipsp_sa *given, uint32_t engine)
+{
+	const uint32_t only[4] = { engine };
+	uint8_t esp[8 + CRYPTO_IV_MAX + 96 + CRYPTO_ICV_MAX] = { 1 }, opened[96];
+	struct crypto_sa out, in;
+	struct crypto_message m = { .iv = esp + 8, .aad = esp, .aad_len = 8, .len = 96 };
+	int failed;
+
+	given->direction = IPSP_DIR_OUT;
+	failed = crypto_sa_init(&out, only, given);
+	given->direction = IPSP_DIR_IN;
+	if (failed || crypto_sa_init(&in, only, given))
+		return -1;
+	m.from = esp + 8 + out.iv_len;
+	crypto_iv(&out, 7, esp + 8);
+	failed = out.seal(&out, &m, esp + 8 + out.iv_len) || in.open(&in, &m, m.from + 96, opened);
+	esp[9 + out.iv_len] ^= 1;
+	if (out.icv_len)
+		failed = failed || !in.open(&in, &m, m.from + 96, opened);
+	crypto_sa_wipe(&out);
+	crypto_sa_wipe(&in);
+	return failed ? -1 : 0;
+}
+
+/* Each key length of a row, by each engine that has it; how many that were, or -1. */
+static int engine_row(const struct algorithm *a)
+{
+	uint32_t engine;
+	int i, n = 0;
+
+	for (i = 0; i < ALGORITHM_LENGTHS && (!i || a->key_bits[i]); i++)
+		for (engine = 1; engine <= ALGORITHM_ENGINES; engine++) {
+			const uint32_t only[4] = { engine };
+			struct ipsp_sa sa = { 0 };
+			struct ipsp_algorithm *to = a->kind == ALGORITHM_AEAD ? &sa.aead :
+						    a->kind == ALGORITHM_CIPHER ? &sa.cipher : &sa.auth;
+
+			strcpy(to->name, a->name);
+			to->key_bits = a->key_bits[i];
+			to->icv_bits = a->icv_bits[0];
+			if (a->kind == ALGORITHM_AUTH)
+				strcpy(sa.cipher.name, "ecb(cipher_null)");
+			if (!algorithm_engine(&sa, only))
+				continue;
+			n++;
+			if (engine_round_trip(&sa, engine))
+				return -1;
+		}
+	return n;
+}
+
+/* Whatever an SA brings when the sandbox is closed: no call but exit, no clock, no memory but the arena's. */
+static int engines_in_sandbox(void)
+{
+	void *memory = mmap(NULL, ENGINE_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	const struct algorithm *a;
+	int n;
+
+	if (memory == MAP_FAILED || crypto_arena_install(memory, ENGINE_MEMORY) || crypto_init())
+		return 100;
+	stages(CLOSED);
+	for (a = algorithm_table; *a->name; a++) {
+		n = engine_row(a);
+		if (n <= 0)
+			return 101 + (int)(a - algorithm_table);
+	}
+	return 0;
+}
+
+START_TEST(engines_need_no_system_call)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		int fds[2];
+
+		ck_assert_int_eq(pipe(fds), 0);
+		dup2(fds[1], PORT_FD);
+		_exit(engines_in_sandbox());
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "status %x", status);
+}
+END_TEST
+
 int main(void)
 {
 	int n = sizeof(attempts) / sizeof(attempts[0]), failed;
@@ -309,6 +402,7 @@ int main(void)
 	tcase_add_loop_test(c, attempt_works_before, 0, n);
 	tcase_add_loop_test(c, attempt_fails_behind, 0, n);
 	tcase_add_test(c, kick_is_left);
+	tcase_add_test(c, engines_need_no_system_call);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
