@@ -68,6 +68,10 @@ uint16_t crypto_sa_init(struct crypto_sa *sa, const uint32_t preference[4], cons
 	sa->is_aead = layout.is_aead;
 	sa->engine = engine;
 	reason = engine->sa_init(sa, given);
+	if (!reason && layout.has_secret_iv && given->direction == IPSP_DIR_OUT) {
+		sa->iv_context = iv_init(given->cipher.key, given->cipher.key_bits / 8);
+		reason = sa->iv_context ? 0 : IPSP_DROP_STACK_ERROR;
+	}
 	if (reason)
 		crypto_sa_wipe(sa);
 	return reason;
@@ -77,6 +81,7 @@ void crypto_sa_wipe(struct crypto_sa *sa)
 {
 	if (sa->engine)
 		sa->engine->sa_wipe(sa);
+	iv_wipe(sa->iv_context);
 	explicit_bzero(sa, sizeof(*sa));
 }
 
@@ -160,6 +165,8 @@ int crypto_init(void)
 	for (i = 0; i < CRYPTO_ENGINES; i++)
 		if (crypto_engines[i]->init())
 			return -1;
+	if (iv_start())
+		return -1;
 	for (a = algorithm_table; *a->name; a++)
 		if (crypto_warm_row(a))
 			return -1;

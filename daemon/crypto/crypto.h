@@ -13,11 +13,13 @@
 #ifndef CRYPTO_CRYPTO_H
 #define CRYPTO_CRYPTO_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "ipsec_port.h"
+#include "iv.h"
 
 #define CRYPTO_IV_MAX	16
 #define CRYPTO_ICV_MAX	32
@@ -49,7 +51,8 @@ struct crypto_sa {
 	crypto_seal seal;
 	crypto_open open;
 	void *context;
-	uint32_t salt;			/* as it lies in memory; AEADs with 4 bytes of it */
+	void *iv_context;		/* outbound, CBC: makes IVs; see iv.h */
+	uint32_t salt;			/* as it lies in memory, where there are 4 bytes of it */
 	uint8_t iv_len, align, icv_len;
 	uint8_t is_aead;
 };
@@ -94,9 +97,11 @@ void crypto_sa_wipe(struct crypto_sa *sa);
 /* Writes the IV of this number, iv_len bytes: a function of key and number, never the same again with one key. */
 static inline void crypto_iv(const struct crypto_sa *sa, uint64_t number, uint8_t *at)
 {
-	uint64_t counter = __builtin_bswap64(number);
+	uint64_t counter = htobe64(number);
 
-	if (sa->iv_len)
+	if (sa->iv_context)
+		iv_make(sa->iv_context, number, at, sa->iv_len);
+	else if (sa->iv_len)
 		memcpy(at, &counter, sizeof(counter));
 }
 

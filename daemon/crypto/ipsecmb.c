@@ -69,6 +69,67 @@ static uint16_t ipsecmb_gcm_init(struct crypto_sa *sa, const struct ipsp_sa *giv
 	return 0;
 }
 
+/* ---- AES-GMAC: all of it is authenticated, IV and text too; nothing is hidden ---------- */
+
+struct ipsecmb_gmac {
+	struct gcm_key_data key;
+	aes_gmac_init_t begin;
+	aes_gmac_update_t add;
+	aes_gmac_finalize_t end;
+};
+
+static void ipsecmb_gmac(const struct crypto_sa *sa, const struct crypto_message *m, uint8_t *tag)
+{
+	const crypto_nonce nonce = crypto_nonce_of(sa, m);
+	struct ipsecmb_gmac *gmac = sa->context;
+
+	gmac->begin(&gmac->key, &ipsecmb_gcm_scratch, (const uint8_t *)&nonce, IMB_GCM_IV_DATA_LEN);
+	gmac->add(&gmac->key, &ipsecmb_gcm_scratch, m->aad, m->aad_len);
+	gmac->add(&gmac->key, &ipsecmb_gcm_scratch, m->iv, sa->iv_len);
+	gmac->add(&gmac->key, &ipsecmb_gcm_scratch, m->from, m->len);
+	gmac->end(&gmac->key, &ipsecmb_gcm_scratch, tag, sa->icv_len);
+}
+
+static int ipsecmb_gmac_seal(const struct crypto_sa *sa, const struct crypto_message *m, uint8_t *out)
+{
+	ipsecmb_gmac(sa, m, out + m->len);
+	if (out != m->from)
+		memcpy(out, m->from, m->len);
+	return 0;
+}
+
+static int ipsecmb_gmac_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
+{
+	uint8_t tag[16];
+
+	ipsecmb_gmac(sa, m, tag);
+	if (CRYPTO_memcmp(tag, icv, sa->icv_len))
+		return -1;
+	if (out != m->from)
+		memcpy(out, m->from, m->len);
+	return 0;
+}
+
+static uint16_t ipsecmb_gmac_start(struct crypto_sa *sa, const struct ipsp_sa *given)
+{
+	const aes_gcm_pre_t pre[] = { ipsecmb->gcm128_pre, ipsecmb->gcm192_pre, ipsecmb->gcm256_pre };
+	const aes_gmac_init_t begin[] = { ipsecmb->gmac128_init, ipsecmb->gmac192_init, ipsecmb->gmac256_init };
+	const aes_gmac_update_t add[] = { ipsecmb->gmac128_update, ipsecmb->gmac192_update, ipsecmb->gmac256_update };
+	const aes_gmac_finalize_t end[] = { ipsecmb->gmac128_finalize, ipsecmb->gmac192_finalize, ipsecmb->gmac256_finalize };
+	struct ipsecmb_gmac *gmac = sa->context = crypto_take(sizeof(*gmac));
+	unsigned size = (given->aead.key_bits - 32 - 128) / 64;
+
+	if (!gmac)
+		return IPSP_DROP_STACK_ERROR;
+	pre[size](given->aead.key, &gmac->key);
+	gmac->begin = begin[size];
+	gmac->add = add[size];
+	gmac->end = end[size];
+	sa->seal = ipsecmb_gmac_seal;
+	sa->open = ipsecmb_gmac_open;
+	return 0;
+}
+
 /* ---- ChaCha20-Poly1305 --------------------------------------------------------------- */
 
 #define IPSECMB_CHACHA_KEY 32
@@ -118,6 +179,7 @@ static const struct {
 	uint16_t (*init)(struct crypto_sa *sa, const struct ipsp_sa *given);
 } ipsecmb_algorithm[] = {
 	{ "rfc4106(gcm(aes))", ipsecmb_gcm_init },
+	{ "rfc4543(gcm(aes))", ipsecmb_gmac_start },
 	{ "rfc7539esp(chacha20,poly1305)", ipsecmb_chacha_init },
 };
 

@@ -4,36 +4,17 @@
  *
  * Theory of operation
  *
- * A context (EVP_CIPHER_CTX) has its key schedule made once, when the SA comes. Per
- * packet: a nonce, the associated data, the text, the tag; nothing of that fetches,
- * allocates or locks. The library's configuration file, its exit handler and its random
- * generator are never touched. What it does lazily (providers, error state, the first
- * use of each algorithm) is done once by crypto_init(), before the sandbox closes.
+ * A context has its key schedule made once, when the SA comes. Per packet: a nonce, what is authenticated, the text, the
+ * tag; nothing of that fetches or locks. (HMAC of OpenSSL 3.0 starts each message with a copy of its keyed state, in a
+ * block that it takes from our heap.) The library's configuration file, its exit handler and its random generator are
+ * never touched. What it does lazily (providers, error state, the first use of each algorithm) is done once by
+ * crypto_init(), before the sandbox closes.
  */
-#include "crypto.h"
 #include "heap.h"
+#include "openssl.h"
 
-#include <string.h>
-
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-
-struct openssl_algorithm {
-	const char *xfrm;		/* XFRM's name */
-	const char *name;		/* OpenSSL's */
-	uint32_t key_bits;		/* salt included */
-	EVP_CIPHER *cipher;		/* fetched once */
-};
-
-static struct openssl_algorithm openssl_algorithm[] = {
-	{ "rfc4106(gcm(aes))", "AES-128-GCM", 160, NULL },
-	{ "rfc4106(gcm(aes))", "AES-192-GCM", 224, NULL },
-	{ "rfc4106(gcm(aes))", "AES-256-GCM", 288, NULL },
-	{ "rfc7539esp(chacha20,poly1305)", "ChaCha20-Poly1305", 288, NULL },
-};
-#define OPENSSL_ALGORITHMS (sizeof(openssl_algorithm) / sizeof(openssl_algorithm[0]))
 
 static struct heap openssl_heap;
 
@@ -77,10 +58,42 @@ size_t crypto_arena_used(void)
 	return openssl_heap.used;
 }
 
-/* ---- contexts ---------------------------------------------------------------- */
+/* ---- ciphers ----------------------------------------------------------------- */
 
-static int openssl_seal(const struct crypto_sa *sa, const struct crypto_message *m, uint8_t *out);
-static int openssl_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out);
+struct openssl_algorithm {
+	const char *xfrm;		/* XFRM's name */
+	const char *name;		/* OpenSSL's */
+	uint32_t key_bits;		/* salt included */
+	uint16_t (*init)(struct crypto_sa *sa, const struct ipsp_sa *given, const EVP_CIPHER *cipher);
+	EVP_CIPHER *cipher;		/* fetched once; NULL: none */
+};
+
+/* DES is 3DES with one key thrice: DES alone is in a provider that is not loaded. */
+static struct openssl_algorithm openssl_algorithm[] = {
+	{ "rfc4106(gcm(aes))", "AES-128-GCM", 160, openssl_aead_init, NULL },
+	{ "rfc4106(gcm(aes))", "AES-192-GCM", 224, openssl_aead_init, NULL },
+	{ "rfc4106(gcm(aes))", "AES-256-GCM", 288, openssl_aead_init, NULL },
+	{ "rfc7539esp(chacha20,poly1305)", "ChaCha20-Poly1305", 288, openssl_aead_init, NULL },
+	{ "rfc4309(ccm(aes))", "AES-128-CCM", 152, openssl_aead_ccm_init, NULL },
+	{ "rfc4309(ccm(aes))", "AES-192-CCM", 216, openssl_aead_ccm_init, NULL },
+	{ "rfc4309(ccm(aes))", "AES-256-CCM", 280, openssl_aead_ccm_init, NULL },
+	{ "rfc4543(gcm(aes))", "AES-128-GCM", 160, openssl_aead_gmac_init, NULL },
+	{ "rfc4543(gcm(aes))", "AES-192-GCM", 224, openssl_aead_gmac_init, NULL },
+	{ "rfc4543(gcm(aes))", "AES-256-GCM", 288, openssl_aead_gmac_init, NULL },
+	{ "cbc(aes)", "AES-128-CBC", 128, openssl_separate_init, NULL },
+	{ "cbc(aes)", "AES-192-CBC", 192, openssl_separate_init, NULL },
+	{ "cbc(aes)", "AES-256-CBC", 256, openssl_separate_init, NULL },
+	{ "rfc3686(ctr(aes))", "AES-128-CTR", 160, openssl_separate_init, NULL },
+	{ "rfc3686(ctr(aes))", "AES-192-CTR", 224, openssl_separate_init, NULL },
+	{ "rfc3686(ctr(aes))", "AES-256-CTR", 288, openssl_separate_init, NULL },
+	{ "cbc(camellia)", "CAMELLIA-128-CBC", 128, openssl_separate_init, NULL },
+	{ "cbc(camellia)", "CAMELLIA-192-CBC", 192, openssl_separate_init, NULL },
+	{ "cbc(camellia)", "CAMELLIA-256-CBC", 256, openssl_separate_init, NULL },
+	{ "cbc(des3_ede)", "DES-EDE3-CBC", 192, openssl_separate_init, NULL },
+	{ "cbc(des)", "DES-EDE3-CBC", 64, openssl_separate_init, NULL },
+	{ "ecb(cipher_null)", NULL, 0, openssl_separate_init, NULL },
+};
+#define OPENSSL_ALGORITHMS (sizeof(openssl_algorithm) / sizeof(openssl_algorithm[0]))
 
 static const struct openssl_algorithm *openssl_find(const struct ipsp_algorithm *algorithm)
 {
@@ -93,68 +106,35 @@ static const struct openssl_algorithm *openssl_find(const struct ipsp_algorithm 
 	return NULL;
 }
 
+/* ---- the engine -------------------------------------------------------------- */
+
 static uint16_t openssl_sa_init(struct crypto_sa *sa, const struct ipsp_sa *given)
 {
-	const struct openssl_algorithm *found = openssl_find(&given->aead);
-	int seals = given->direction == IPSP_DIR_OUT;
+	const struct ipsp_algorithm *main = sa->is_aead ? &given->aead : &given->cipher;
+	const struct openssl_algorithm *found = openssl_find(main);
+	struct openssl_context *context;
 
-	sa->context = EVP_CIPHER_CTX_new();
-	if (!found || !sa->context)
+	if (!found)
+		return IPSP_DROP_UNSUPPORTED;
+	context = sa->context = OPENSSL_zalloc(sizeof(*context));
+	if (!context)
 		return IPSP_DROP_STACK_ERROR;
-	if (!EVP_CipherInit_ex(sa->context, found->cipher, NULL, given->aead.key, NULL, seals))
-		return IPSP_DROP_STACK_ERROR;
-	sa->seal = openssl_seal;
-	sa->open = openssl_open;
-	memcpy(&sa->salt, given->aead.key + given->aead.key_bits / 8 - sizeof(sa->salt), sizeof(sa->salt));
-	return 0;
+	if (main->key_bits / 8 >= sizeof(sa->salt))
+		memcpy(&sa->salt, main->key + main->key_bits / 8 - sizeof(sa->salt), sizeof(sa->salt));
+	return found->init(sa, given, found->cipher);
 }
 
 static void openssl_sa_wipe(struct crypto_sa *sa)
 {
-	EVP_CIPHER_CTX_free(sa->context);
+	struct openssl_context *context = sa->context;
+
+	if (!context)
+		return;
+	EVP_CIPHER_CTX_free(context->cipher);
+	EVP_CIPHER_CTX_free(context->xcbc.cipher);
+	EVP_MAC_CTX_free(context->mac);
+	OPENSSL_clear_free(context, sizeof(*context));
 }
-
-/* ---- packets ----------------------------------------------------------------- */
-
-static int openssl_start(const struct crypto_sa *sa, const struct crypto_message *m,
-			 const OSSL_PARAM *params)
-{
-	const crypto_nonce nonce = crypto_nonce_of(sa, m);
-	int len;
-
-	return EVP_CipherInit_ex2(sa->context, NULL, NULL, (const uint8_t *)&nonce, -1, params) &&
-	       EVP_CipherUpdate(sa->context, NULL, &len, m->aad, (int)m->aad_len);
-}
-
-/* The tag goes by a parameter: the library's ctrl would first make one of its arguments. */
-#define OPENSSL_TAG(at, size) { { OSSL_CIPHER_PARAM_AEAD_TAG, OSSL_PARAM_OCTET_STRING, (at), \
-				  (size), OSSL_PARAM_UNMODIFIED }, OSSL_PARAM_END }
-
-static int openssl_seal(const struct crypto_sa *sa, const struct crypto_message *m, uint8_t *out)
-{
-	OSSL_PARAM tag[] = OPENSSL_TAG(out + m->len, sa->icv_len);
-	int len;
-
-	if (!openssl_start(sa, m, NULL) ||
-	    !EVP_CipherUpdate(sa->context, out, &len, m->from, (int)m->len) ||
-	    !EVP_CipherFinal_ex(sa->context, out + len, &len))
-		return -1;
-	return EVP_CIPHER_CTX_get_params(sa->context, tag) ? 0 : -1;
-}
-
-static int openssl_open(const struct crypto_sa *sa, const struct crypto_message *m,
-			const uint8_t *icv, uint8_t *out)
-{
-	const OSSL_PARAM tag[] = OPENSSL_TAG((void *)(uintptr_t)icv, sa->icv_len);
-	int len;
-
-	if (!openssl_start(sa, m, tag) ||
-	    !EVP_CipherUpdate(sa->context, out, &len, m->from, (int)m->len))
-		return -1;
-	return EVP_CipherFinal_ex(sa->context, out + len, &len) > 0 ? 0 : -1;
-}
-
-/* ---- init -------------------------------------------------------------------- */
 
 static int openssl_init(void)
 {
@@ -166,12 +146,24 @@ static int openssl_init(void)
 	for (i = 0; i < OPENSSL_ALGORITHMS; i++) {
 		struct openssl_algorithm *algorithm = &openssl_algorithm[i];
 
-		if (!algorithm->cipher)
-			algorithm->cipher = EVP_CIPHER_fetch(NULL, algorithm->name, NULL);
+		if (!algorithm->name || algorithm->cipher)
+			continue;
+		algorithm->cipher = EVP_CIPHER_fetch(NULL, algorithm->name, NULL);
 		if (!algorithm->cipher)
 			return -1;
 	}
-	return 0;
+	return openssl_separate_start();
+}
+
+EVP_CIPHER_CTX *openssl_cipher(const EVP_CIPHER *cipher, const uint8_t *key, int seals)
+{
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+
+	if (context && EVP_CipherInit_ex(context, cipher, NULL, key, NULL, seals) &&
+	    EVP_CIPHER_CTX_set_padding(context, 0))
+		return context;
+	EVP_CIPHER_CTX_free(context);
+	return NULL;
 }
 
 const struct crypto_engine crypto_openssl = {

@@ -11,6 +11,21 @@ const struct algorithm algorithm_table[] = {
 	/* name, alias, kind, legacy, IV, align, salt, key bits, ICV bits, engines */
 	{ "rfc4106(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128, 96, 64 }, O | M | S },
 	{ "rfc7539esp(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 288 }, { 128 }, O | M | S },
+	{ "rfc4309(ccm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 3, { 152, 216, 280 }, { 128, 96, 64 }, O },
+	{ "rfc4543(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128 }, O | M },
+	{ "cbc(aes)", "aes", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O },
+	{ "rfc3686(ctr(aes))", NULL, ALGORITHM_CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O },
+	{ "cbc(camellia)", "camellia", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O },
+	{ "ecb(cipher_null)", "cipher_null", ALGORITHM_CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O },
+	{ "cbc(des3_ede)", "des3_ede", ALGORITHM_CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O },
+	{ "cbc(des)", "des", ALGORITHM_CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O },
+	{ "hmac(sha1)", "sha1", ALGORITHM_AUTH, false, 0, 4, 0, { 160 }, { 96 }, O },
+	{ "hmac(sha256)", "sha256", ALGORITHM_AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O },
+	{ "hmac(sha384)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 384 }, { 192 }, O },
+	{ "hmac(sha512)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 512 }, { 256 }, O },
+	{ "xcbc(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O },
+	{ "cmac(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O },
+	{ "hmac(md5)", "md5", ALGORITHM_AUTH, true, 0, 4, 0, { 128 }, { 96 }, O },
 	{ .name = "" }
 };
 
@@ -57,7 +72,7 @@ bool algorithm_layout(const struct ipsp_sa *sa, struct algorithm_layout *layout)
 		aead = algorithm_row(ALGORITHM_AEAD, &sa->aead);
 		if (!aead || sa->cipher.name[0] || sa->auth.name[0])
 			return false;
-		*layout = (struct algorithm_layout){ aead->iv_len, aead->align, (uint8_t)(sa->aead.icv_bits / 8), true };
+		*layout = (struct algorithm_layout){ aead->iv_len, aead->align, (uint8_t)(sa->aead.icv_bits / 8), true, false };
 		return true;
 	}
 	cipher = algorithm_row(ALGORITHM_CIPHER, &sa->cipher);
@@ -65,7 +80,8 @@ bool algorithm_layout(const struct ipsp_sa *sa, struct algorithm_layout *layout)
 	if (!cipher || (sa->auth.name[0] && !auth))
 		return false;
 	*layout = (struct algorithm_layout){ cipher->iv_len, cipher->align,
-					     auth ? (uint8_t)(sa->auth.icv_bits / 8) : 0, false };
+					     auth ? (uint8_t)(sa->auth.icv_bits / 8) : 0, false,
+					     cipher->iv_len == cipher->align };
 	return true;
 }
 

@@ -46,6 +46,7 @@ bool algorithm_allows(const uint16_t lengths[ALGORITHM_LENGTHS], uint32_t bits);
 struct algorithm_layout {
 	uint8_t iv_len, align, icv_len;
 	bool is_aead;
+	bool has_secret_iv;		/* CBC: nobody may know it before */
 };
 
 /* false: the SA names no algorithm, one that is unknown, or lengths that its row does not allow. */
