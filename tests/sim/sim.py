@@ -23,17 +23,19 @@ def address(text):
     return (6 if ":" in text else 4), socket.inet_pton(family, text).ljust(16, b"\0")
 
 
-def algorithm(name, key):
-    return struct.pack("=64sII72s", name.encode(), 8 * len(key), 128, key)
+def algorithm(name, key, icv_bits=128):
+    return struct.pack("=64sII72s", name.encode(), 8 * len(key), icv_bits, key)
 
 
-def sa(handle, direction, mode, spi, source, destination, name, key, flags=0):
+def sa(handle, direction, mode, spi, source, destination, name, key, flags=0, auth=None):
+    """`auth`: (name, key, ICV bits); then `name` is a cipher, else an AEAD."""
     family, src = address(source)
     dst = address(destination)[1]
     none = bytes(144)
+    algorithms = none + algorithm(name, key, 0) + algorithm(*auth) if auth else algorithm(name, key) + none + none
     body = struct.pack("=IIBBBB4s16s16sII4sIII", handle, flags, direction, family, 50, mode,
                        struct.pack(">I", spi), src, dst, 1, 0, b"", 0, 0, 0)
-    return body + ANY + algorithm(name, key) + none + none + bytes(32)
+    return body + ANY + algorithms + bytes(32)
 
 
 def packet(handle, first, count=1, length=0, mtu=1400, flags=0, offload=(0, 0, 0, 0, 0, 0, 0)):
