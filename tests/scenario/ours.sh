@@ -76,7 +76,7 @@ hosts_down() {
 kernel_esp() {
 	local m
 	for m in aesni_intel ghash_clmulni_intel chacha_x86_64 poly1305_x86_64 gcm ctr chacha20poly1305 authenc echainiv seqiv \
-		esp4 esp6 xfrm_user; do
+		esp4 esp6 xfrm_user "$@"; do
 		modprobe $m 2>/dev/null || say "module $m is not there"
 	done
 	if [ "${ESP_OFFLOAD:-1}" = 1 ]; then modprobe -a esp4_offload esp6_offload; fi
@@ -166,12 +166,48 @@ objects() {
 new_key() { od -An -vtx1 -N "$1" /dev/urandom | tr -d ' \n' | sed 's/^/0x/'; }
 spi_last=$((0x1000 + RANDOM))
 
+# algorithm_words ALGORITHM: sets `words` to those of `state add`, with a fresh key. An AEAD, its bits, and its ICV's where
+# they are not 128; or CIPHER+MAC; or a cipher alone, which is without integrity.
+algorithm_words() {
+	local bits=${1//[^0-9]/} cipher=${1%%+*} mac=${1#*+}
+	case $1 in
+	aes*+* | aes*ctr | aes*cbc | camellia* | null+* | des*) ;;
+	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" "${bits:3}"); return ;;
+	aes*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
+	chacha) words=(aead 'rfc7539esp(chacha20,poly1305)' "$(new_key 36)" 128); return ;;
+	ccm*) words=(aead 'rfc4309(ccm(aes))' "$(new_key $((${bits:0:3} / 8 + 3)))" "${bits:3}"); return ;;
+	gmac*) words=(aead 'rfc4543(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
+	*) say "algorithm $1?"; return 1 ;;
+	esac
+	bits=${cipher//[^0-9]/}
+	case $cipher in
+	aes*ctr) words=(enc 'rfc3686(ctr(aes))' "$(new_key $((bits / 8 + 4)))") ;;
+	aes*) words=(enc 'cbc(aes)' "$(new_key $((bits / 8)))") ;;
+	camellia*) words=(enc 'cbc(camellia)' "$(new_key $((bits / 8)))") ;;
+	null) words=(enc 'ecb(cipher_null)' '') ;;
+	des3) words=(enc 'cbc(des3_ede)' "$(new_key 24)") ;;
+	des) words=(enc 'cbc(des)' "$(new_key 8)") ;;
+	esac
+	case $mac in
+	md5) words+=(auth-trunc 'hmac(md5)' "$(new_key 16)" 96) ;;
+	sha1) words+=(auth 'hmac(sha1)' "$(new_key 20)") ;;
+	sha256) words+=(auth-trunc 'hmac(sha256)' "$(new_key 32)" 128) ;;
+	sha256short) words+=(auth 'hmac(sha256)' "$(new_key 32)") ;;
+	sha384) words+=(auth-trunc 'hmac(sha384)' "$(new_key 48)" 192) ;;
+	sha512) words+=(auth-trunc 'hmac(sha512)' "$(new_key 64)" 256) ;;
+	xcbc) words+=(auth-trunc 'xcbc(aes)' "$(new_key 16)" 96) ;;
+	cmac) words+=(auth-trunc 'cmac(aes)' "$(new_key 16)" 96) ;;
+	"$cipher") ;;
+	*) say "algorithm $1?"; return 1 ;;
+	esac
+}
+
 # protect MODE FAMILIES ALGORITHM [window N] [esn]
 #   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
 protect() {
-	local mode=$1 families=$2 algorithm=$3 window=64 flags=() bits=128 name bytes key_l key_r outer inner
+	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
 	local out_l out_r net_l net_r end other
 	shift 3
 	while [ $# -gt 0 ]; do
@@ -181,11 +217,10 @@ protect() {
 		*) say "protect: $1?"; return 1 ;;
 		esac
 	done
-	case $algorithm in
-	aes128) name='rfc4106(gcm(aes))' bytes=20 ;;
-	aes256) name='rfc4106(gcm(aes))' bytes=36 ;;
-	chacha) name='rfc7539esp(chacha20,poly1305)' bytes=36 ;;
-	esac
+	algorithm_words "$algorithm" || return 1
+	words_l=("${words[@]}")
+	algorithm_words "$algorithm" || return 1
+	words_r=("${words[@]}")
 	inner=${families%in*} outer=${families#*in}
 	[ "$mode" = tunnel ] && [ "$inner" != "$outer" ] && flags+=(af-unspec)
 	if [ "$outer" = 4 ]; then out_l=10.9.0.1 out_r=10.9.0.2; else out_l=fd09::1 out_r=fd09::2; fi
@@ -199,12 +234,11 @@ protect() {
 	fi
 	spi_last=$((spi_last + 2))
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
-	key_l=$(new_key $bytes) key_r=$(new_key $bytes)
 	for end in left right; do
 		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[*]}"} aead "$name" "$key_l" $bits || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" || return 1
 		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[*]}"} aead "$name" "$key_r" $bits || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" || return 1
 	done
 	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
 	policy right $net_r $net_l $out_r $out_l "$mode" || return 1

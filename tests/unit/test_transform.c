@@ -8,6 +8,7 @@
 #include "ipsec/checksum.h"
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
+#include "words/algorithm.h"
 
 static struct transform *transform;
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
@@ -275,6 +276,98 @@ START_TEST(comes_back_as_it_was)
 }
 END_TEST
 
+static void name_algorithm(struct ipsp_algorithm *to, const char *name, uint32_t key_bits, uint32_t icv_bits)
+{
+	memset(to, 0, sizeof(*to));
+	strcpy(to->name, name);
+	to->key_bits = key_bits;
+	to->icv_bits = icv_bits;
+	memset(to->key, 0x5c, key_bits / 8);
+}
+
+/* A row of the table in an SA: a cipher beside SHA-256, a MAC beside AES-CBC. */
+static void sa_of_row(struct ipsp_sa *sa, const struct algorithm *a, int key)
+{
+	struct ipsp_algorithm *to = a->kind == ALGORITHM_AEAD ? &sa->aead :
+				    a->kind == ALGORITHM_CIPHER ? &sa->cipher : &sa->auth;
+
+	memset(&sa->aead, 0, sizeof(sa->aead));
+	if (a->kind == ALGORITHM_AUTH)
+		name_algorithm(&sa->cipher, "cbc(aes)", 128, 0);
+	if (a->kind == ALGORITHM_CIPHER)
+		name_algorithm(&sa->auth, "hmac(sha256)", 256, 128);
+	name_algorithm(to, a->name, a->key_bits[key], a->icv_bits[0]);
+}
+
+/* uapi, struct ipsp_handle: at most n + fixed + align + 1; and the largest inner packet fits the path. */
+static void bound_holds(const struct ipsp_sa *sa, uint32_t inner, uint32_t sealed)
+{
+	struct algorithm_layout layout;
+	uint32_t fixed, mtu = sealed;
+
+	ck_assert(algorithm_layout(sa, &layout));
+	fixed = 20u + 8 + layout.iv_len + layout.icv_len;
+	ck_assert_uint_le(sealed, inner + fixed + layout.align + 1);
+	ck_assert_uint_ge(((mtu - fixed) & ~(layout.align - 1u)) - 2, inner);
+}
+
+static void row_comes_back(const struct algorithm *a, int key, uint32_t flags)
+{
+	struct ipsp_sa out = sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL), in = sa_of(2, IPSP_DIR_IN, IPSP_SA_TUNNEL);
+	struct ipsp_packet p = packet_of(1, 9, 1);
+	uint32_t n, len, sealed;
+	uint8_t bytes[400], *back;
+
+	out.flags = in.flags = flags;
+	sa_of_row(&out, a, key);
+	sa_of_row(&in, a, key);
+	sa_add(&out);
+	sa_add(&in);
+	for (n = 20; n < 100; n++) {
+		packet4(bytes, 17, n, 0);
+		answer(record(IPSP_REC_PROTECT, &p, sizeof(p), bytes, n));
+		answer_data(&sealed);
+		bound_holds(&out, n, sealed);
+		back = round_trip(bytes, n, (flags & IPSP_SAF_ESN ? 0x700000000ull : 0) + n, &len);
+		ck_assert_uint_eq(len, n);
+		ck_assert_mem_eq(back, bytes, n);
+	}
+}
+
+START_TEST(every_algorithm_comes_back)
+{
+	const struct algorithm *a = &algorithm_table[_i / 2];
+	int i;
+
+	for (i = 0; i < ALGORITHM_LENGTHS && (!i || a->key_bits[i]); i++)
+		row_comes_back(a, i, _i % 2 ? IPSP_SAF_ESN : 0);
+}
+END_TEST
+
+/* The upper half is on no wire: a packet that counts 2^32 further has another ICV, whatever the MAC. */
+START_TEST(upper_half_is_authenticated)
+{
+	struct ipsp_sa out = sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL), in = sa_of(2, IPSP_DIR_IN, IPSP_SA_TUNNEL);
+	const struct algorithm *a = &algorithm_table[_i];
+	struct ipsp_packet p = packet_of(1, 0x300000007ull, 1);
+	uint8_t bytes[100], esp[300];
+	uint32_t len;
+
+	out.flags = in.flags = IPSP_SAF_ESN;
+	sa_of_row(&out, a, 0);
+	sa_of_row(&in, a, 0);
+	sa_add(&out);
+	sa_add(&in);
+	packet4(bytes, 17, 100, 0);
+	answer(record(IPSP_REC_PROTECT, &p, sizeof(p), bytes, 100));
+	memcpy(esp, answer_data(&len), sizeof(esp));
+	p = packet_of(2, 0x400000007ull, 1);
+	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->reason, IPSP_DROP_INTEGRITY);
+	p.stamp[0].first = 0x300000007ull;
+	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->verdict, IPSP_VERDICT_TRANSFORMED);
+}
+END_TEST
+
 START_TEST(every_altered_byte_is_refused)
 {
 	struct ipsp_packet p = packet_of(1, 77, 1);
@@ -532,6 +625,15 @@ START_TEST(ecn_on_decapsulation)
 }
 END_TEST
 
+static int algorithms(void)
+{
+	int n = 0;
+
+	while (algorithm_table[n].name[0])
+		n++;
+	return n;
+}
+
 int main(void)
 {
 	Suite *suite = suite_create("transform");
@@ -545,6 +647,8 @@ int main(void)
 	tcase_add_loop_test(c, rfc7634_packet_altered, 0, 120);
 	tcase_add_test(c, rfc4106_packet_esn);
 	tcase_add_loop_test(c, comes_back_as_it_was, 0, 4);
+	tcase_add_loop_test(c, every_algorithm_comes_back, 0, 2 * algorithms());
+	tcase_add_loop_test(c, upper_half_is_authenticated, 0, algorithms());
 	tcase_add_test(c, every_altered_byte_is_refused);
 	tcase_add_test(c, super_packet_is_cut);
 	tcase_add_test(c, more_segments_than_numbers_is_refused);

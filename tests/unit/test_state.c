@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+/* test_state - the words of `state add` that name algorithms, what a compartment admits, and the option `engine` */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "words/algorithm.h"
+#include "words/option.h"
+#include "words/state.h"
+
+#define ID	"src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x1001 mode tunnel dir out "
+#define KEY16	"0x000102030405060708090a0b0c0d0e0f"
+#define KEY20	KEY16 "10111213"
+#define KEY32	KEY16 "101112131415161718191a1b1c1d1e1f"
+#define SHA1	" auth hmac(sha1) " KEY20
+
+static struct words w;
+static struct state_line line;
+
+static int parse(const char *text)
+{
+	static char copy[WORD_LINE_MAX];
+	static const char *word[WORD_COUNT_MAX];
+
+	strcpy(copy, text);
+	word_init(&w, word, word_split(copy, word, WORD_COUNT_MAX));
+	return state_parse(&w, &line, false);
+}
+
+static void takes(const char *text)
+{
+	ck_assert_msg(!parse(text), "%s: %s", text, w.error);
+}
+
+static void refuses(const char *text, const char *error)
+{
+	ck_assert_msg(parse(text), "%s: taken", text);
+	ck_assert_msg(!strncmp(w.error, error, strlen(error)), "said %s, not %s", w.error, error);
+}
+
+static void options_of(struct option_set *o, const char *text)
+{
+	static char copy[WORD_LINE_MAX];
+	static const char *word[WORD_COUNT_MAX];
+
+	strcpy(copy, text);
+	word_init(&w, word, word_split(copy, word, WORD_COUNT_MAX));
+	option_init(o, "blue");
+	ck_assert_msg(!option_parse(&w, o), "%s", w.error);
+}
+
+/* ---- words --------------------------------------------------------------------------- */
+
+static void key_of(char *to, uint32_t bits)
+{
+	uint32_t i;
+
+	to += sprintf(to, "0x");
+	for (i = 0; i < bits / 8; i++)
+		to += sprintf(to, "%02x", i);
+}
+
+/* Each row of the table, by name and alias, with each key and ICV length; a byte more or less is refused. */
+static void row_is_taken(const struct algorithm *a, const char *name, int i, int j)
+{
+	static const char *const word[] = { "aead", "enc", "auth-trunc" };
+	char key[200], text[600];
+	int n;
+
+	key_of(key, a->key_bits[i]);
+	n = snprintf(text, sizeof(text), ID "%s %s %s", word[a->kind], name, key);
+	if (a->kind != ALGORITHM_CIPHER)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, " %u", a->icv_bits[j]);
+	if (a->kind == ALGORITHM_AUTH)
+		strcpy(text + n, " enc ecb(cipher_null) ''");
+	takes(text);
+	ck_assert_str_eq(a->kind == ALGORITHM_AEAD ? line.sa.aead.name :
+			 a->kind == ALGORITHM_AUTH ? line.sa.auth.name : line.sa.cipher.name, a->name);
+	key_of(key, a->key_bits[i] + 8u);
+	snprintf(text, sizeof(text), ID "%s %s %s 96", word[a->kind], name, key);
+	snprintf(key, sizeof(key), "%s key \"%u bits\": allowed: %u", word[a->kind], a->key_bits[i] + 8u, a->key_bits[0]);
+	refuses(text, key);
+}
+
+START_TEST(each_algorithm_is_taken)
+{
+	const struct algorithm *a;
+	int i, j;
+
+	for (a = algorithm_table; *a->name; a++)
+		for (i = 0; i < ALGORITHM_LENGTHS && (!i || a->key_bits[i]); i++)
+			for (j = 0; j < ALGORITHM_LENGTHS && (!j || a->icv_bits[j]); j++) {
+				row_is_taken(a, a->name, i, j);
+				if (a->alias)
+					row_is_taken(a, a->alias, i, j);
+			}
+}
+END_TEST
+
+START_TEST(what_is_wrong_is_said)
+{
+	refuses(ID "aead rfc4106(gcm(des)) " KEY20 " 128", "aead \"rfc4106(gcm(des))\": no engine has it; allowed: rfc4106(gcm(aes)), ");
+	refuses(ID "enc cbc(blowfish) " KEY16, "enc \"cbc(blowfish)\": no engine has it; allowed: cbc(aes), ");
+	refuses(ID "enc cbc(aes) 0x00", "enc key \"8 bits\": allowed: 128, 192 or 256 bits");
+	refuses(ID "aead rfc4106(gcm(aes)) " KEY16 " 128",
+		"aead key \"128 bits\": allowed: 160, 224 or 288 bits (32 of them salt)");
+	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 120", "aead icv \"120 bits\": allowed: 128, 96 or 64 bits");
+	refuses(ID "enc cbc(aes) " KEY16 " auth-trunc hmac(sha1) " KEY20 " 80", "auth-trunc icv \"80 bits\": allowed: 96 bits");
+	refuses(ID "auth hmac(sha1) " KEY20, "state: no enc (it may be ecb(cipher_null)); ");
+	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 128" SHA1, "state: aead \"rfc4106(gcm(aes))\" beside enc or auth; ");
+	takes(ID "enc aes " KEY16 " auth sha256 " KEY32);
+	ck_assert_uint_eq(line.sa.auth.icv_bits, 96);	/* as XFRM's */
+}
+END_TEST
+
+/* What is shown is taken again, and is the same. */
+START_TEST(text_is_taken_again)
+{
+	char room[2000];
+	struct ipsp_sa before;
+	struct text t;
+
+	takes(ID "enc cbc(aes) " KEY16 " auth-trunc hmac(sha256) " KEY32 " 128");
+	before = line.sa;
+	text_init(&t, room, sizeof(room));
+	state_text(&t, &line, false);
+	ck_assert_ptr_null(strstr(room, "0001020304"));
+	ck_assert_ptr_nonnull(strstr(room, "enc cbc(aes) (128 bits, not shown)\n"));
+	text_init(&t, room, sizeof(room));
+	state_text(&t, &line, true);
+	strstr(room, "flag\n")[0] = '#';	/* without a flag the word stands alone, as ip xfrm shows it */
+	memset(strstr(room, "#lag"), ' ', 4);
+	*strstr(room, "\tsel") = '\0';
+	takes(room);
+	ck_assert_mem_eq(&line.sa.cipher, &before.cipher, sizeof(before.cipher));
+	ck_assert_mem_eq(&line.sa.auth, &before.auth, sizeof(before.auth));
+}
+END_TEST
+
+/* ---- what a compartment admits ------------------------------------------------------- */
+
+static void admits(const char *text, const char *options, const char *error)
+{
+	struct option_set o;
+
+	options_of(&o, options);
+	takes(text);
+	if (!error) {
+		ck_assert_msg(!state_admit(&w, &line.sa, &o), "%s: %s", text, w.error);
+		return;
+	}
+	ck_assert_msg(state_admit(&w, &line.sa, &o), "%s: admitted", text);
+	ck_assert_msg(!strncmp(w.error, error, strlen(error)), "said %s, not %s", w.error, error);
+	ck_assert_int_eq(w.status, WORD_STATUS_REFUSED);
+}
+
+START_TEST(weak_ones_need_legacy)
+{
+	static const struct {
+		const char *words, *weak;
+	} weak[] = {
+		{ ID "enc cbc(des3_ede) " KEY20 "14151617" SHA1, "cbc(des3_ede)" },
+		{ ID "enc cbc(des) 0x0001020304050607" SHA1, "cbc(des)" },
+		{ ID "enc cbc(aes) " KEY16 " auth hmac(md5) " KEY16, "hmac(md5)" },
+		{ ID "enc cbc(aes) " KEY16, "enc without auth" },
+		{ ID "enc ecb(cipher_null) ''", "enc without auth" },
+	};
+	char error[100];
+	size_t i;
+
+	for (i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
+		snprintf(error, sizeof(error), "state: \"%s\": too weak; allowed: in a compartment with legacy yes", weak[i].weak);
+		admits(weak[i].words, "", error);
+		admits(weak[i].words, "legacy yes", NULL);
+		ck_assert_str_eq(state_weakness(&line.sa), weak[i].weak);
+	}
+	admits(ID "enc ecb(cipher_null) ''" SHA1, "", NULL);
+	ck_assert_ptr_null(state_weakness(&line.sa));
+}
+END_TEST
+
+START_TEST(engines_decide)
+{
+	const char *cbc = ID "enc cbc(aes) " KEY16 SHA1;
+
+	admits(cbc, "", NULL);
+	admits(cbc, "engine sodium,openssl", NULL);
+	admits(cbc, "engine sodium", "state: \"cbc(aes) hmac(sha1)\": not of engine sodium; engines that have it: openssl");
+	admits(ID "aead rfc4106(gcm(aes)) " KEY20 " 128", "engine sodium",
+	       "state: \"rfc4106(gcm(aes))\": not of engine sodium; engines that have it: openssl");
+	admits(ID "aead rfc7539esp(chacha20,poly1305) " KEY32 "20212223 128", "engine sodium", NULL);
+}
+END_TEST
+
+/* ---- the option ------------------------------------------------------------------------ */
+
+START_TEST(engine_list)
+{
+	static const char *const bad[] = { "engine gnutls", "engine openssl,openssl", "engine openssl,", "engine ,", "engine" };
+	struct option_set o, again;
+	const char *word[4];
+	char room[1000], copy[100];
+	struct text t;
+	size_t i;
+
+	options_of(&o, "engine ipsecmb,sodium,openssl legacy yes");
+	ck_assert_uint_eq(o.engine[0], IPSP_ENGINE_IPSECMB);
+	ck_assert_uint_eq(o.engine[1], IPSP_ENGINE_SODIUM);
+	ck_assert_uint_eq(o.engine[2], IPSP_ENGINE_OPENSSL);
+	ck_assert_uint_eq(o.engine[3], 0);
+	text_init(&t, room, sizeof(room));
+	option_text(&t, &o);
+	ck_assert_ptr_nonnull(strstr(room, "\nengine = ipsecmb,sodium,openssl\nlegacy = yes\n"));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		strcpy(copy, bad[i]);
+		word_init(&w, word, word_split(copy, word, 4));
+		option_init(&again, "blue");
+		ck_assert_msg(option_parse(&w, &again), "%s: taken", bad[i]);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("state");
+	TCase *c = tcase_create("words");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(c, each_algorithm_is_taken);
+	tcase_add_test(c, what_is_wrong_is_said);
+	tcase_add_test(c, text_is_taken_again);
+	tcase_add_test(c, weak_ones_need_legacy);
+	tcase_add_test(c, engines_decide);
+	tcase_add_test(c, engine_list);
+	suite_add_tcase(suite, c);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
