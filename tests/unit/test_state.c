@@ -138,6 +138,59 @@ START_TEST(text_is_taken_again)
 }
 END_TEST
 
+static void lengths(struct text *t, const uint16_t bits[ALGORITHM_LENGTHS])
+{
+	int i;
+
+	for (i = 0; i < ALGORITHM_LENGTHS && (!i || bits[i]); i++)
+		text_add(t, "%s%u", i ? " " : "", bits[i]);
+}
+
+/* The row as the page has it, up to the RFC's number. */
+static void page_row(struct text *t, const struct algorithm *a)
+{
+	uint32_t engine;
+
+	text_add(t, "| `%s` ", a->name);
+	if (a->alias)
+		text_add(t, "(`%s`) ", a->alias);
+	text_add(t, "| ");
+	lengths(t, a->key_bits);
+	text_add(t, " | ");
+	lengths(t, a->icv_bits);
+	text_add(t, " | %u %u %u |", a->iv_len, a->align, a->salt_len);
+	for (engine = 1; engine <= ALGORITHM_ENGINES; engine++)
+		if (a->engines & ALGORITHM_BIT(engine))
+			text_add(t, " %s", algorithm_engine_name(engine));
+	text_add(t, " | ");
+}
+
+START_TEST(page_is_the_table)
+{
+	FILE *file = fopen("Documentation/algorithms.md", "r");
+	const struct algorithm *a;
+	char page[16384], row[300];
+	struct text t;
+	int rows = 0;
+	char *at;
+
+	ck_assert_ptr_nonnull(file);
+	page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
+	fclose(file);
+	for (a = algorithm_table; *a->name; a++) {
+		text_init(&t, row, sizeof(row));
+		page_row(&t, a);
+		at = strstr(page, row);
+		ck_assert_msg(at, "not there: %s", row);
+		ck_assert_int_eq(strcspn(at, "\n") > strlen(row) + strlen("1234, legacy"), a->is_legacy);
+		rows++;
+	}
+	for (at = page; (at = strstr(at, "\n| `")); at++)
+		rows--;
+	ck_assert_int_eq(rows, -3);	/* the engines' own rows */
+}
+END_TEST
+
 /* ---- what a compartment admits ------------------------------------------------------- */
 
 static void admits(const char *text, const char *options, const char *error)
@@ -231,6 +284,7 @@ int main(void)
 	tcase_add_test(c, each_algorithm_is_taken);
 	tcase_add_test(c, what_is_wrong_is_said);
 	tcase_add_test(c, text_is_taken_again);
+	tcase_add_test(c, page_is_the_table);
 	tcase_add_test(c, weak_ones_need_legacy);
 	tcase_add_test(c, engines_decide);
 	tcase_add_test(c, engine_list);
