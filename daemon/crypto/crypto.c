@@ -53,6 +53,22 @@ static const struct crypto_engine *crypto_find(uint32_t id)
 	return NULL;
 }
 
+/* An engine knows no RFC 8750: there the IV is the number too, and only is not sent. */
+static uint16_t crypto_engine_init(struct crypto_sa *sa, const struct ipsp_sa *given)
+{
+	const char *base = algorithm_base(given->aead.name);
+	struct ipsp_sa plain;
+	uint16_t reason;
+
+	if (base == given->aead.name)
+		return sa->engine->sa_init(sa, given);
+	plain = *given;
+	strcpy(plain.aead.name, base);
+	reason = sa->engine->sa_init(sa, &plain);
+	explicit_bzero(&plain, sizeof(plain));
+	return reason;
+}
+
 uint16_t crypto_sa_init(struct crypto_sa *sa, const uint32_t preference[4], const struct ipsp_sa *given)
 {
 	const struct crypto_engine *engine = crypto_find(algorithm_engine(given, preference));
@@ -67,7 +83,7 @@ uint16_t crypto_sa_init(struct crypto_sa *sa, const uint32_t preference[4], cons
 	sa->icv_len = layout.icv_len;
 	sa->is_aead = layout.is_aead;
 	sa->engine = engine;
-	reason = engine->sa_init(sa, given);
+	reason = crypto_engine_init(sa, given);
 	if (!reason && layout.has_secret_iv && given->direction == IPSP_DIR_OUT) {
 		sa->iv_context = iv_init(given->cipher.key, given->cipher.key_bits / 8);
 		reason = sa->iv_context ? 0 : IPSP_DROP_STACK_ERROR;
@@ -98,6 +114,8 @@ static int crypto_warm_pair(const struct crypto_sa *out, const struct crypto_sa 
 	static const uint8_t zero[WARM_TEXT];
 
 	crypto_iv(out, 1, esp + 8);
+	if (!out->iv_len)
+		m.iv = zero;
 	if (out->seal(out, &m, text) || in->open(in, &m, text + WARM_TEXT, opened) ||
 	    memcmp(opened, zero, WARM_TEXT))
 		return -1;

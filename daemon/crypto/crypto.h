@@ -30,7 +30,7 @@ struct crypto_engine;
 struct crypto_sa;
 
 struct crypto_message {
-	const uint8_t *iv;		/* as it lies on the wire, iv_len bytes */
+	const uint8_t *iv;		/* iv_len bytes as they lie on the wire; none there: the number's 8 */
 	const uint8_t *aad;
 	size_t aad_len;
 	const uint8_t *from;

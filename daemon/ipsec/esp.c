@@ -11,9 +11,13 @@
  * the number there (RFC 4106 5, RFC 7634 2.1), any other MAC the upper half behind the ciphertext (RFC 4303 2.2.1).
  */
 static void esp_authenticate(const struct sad_sa *sa, uint64_t number, const uint8_t *esp, struct crypto_message *m,
-			     uint8_t aad[CRYPTO_AAD_MAX])
+			     uint64_t *implicit, uint8_t aad[CRYPTO_AAD_MAX])
 {
 	m->iv = esp + ESP_HEADER;
+	if (!sa->crypto.iv_len) {
+		*implicit = htobe64(number);	/* RFC 8750 4; a MAC beside NULL does not look at it */
+		m->iv = (const uint8_t *)implicit;
+	}
 	m->aad = esp;
 	m->aad_len = ESP_HEADER;
 	if (!(sa->sa.flags & IPSP_SAF_ESN))
@@ -148,10 +152,11 @@ static uint16_t esp_encrypt(const struct sad_sa *sa, uint64_t number,
 {
 	uint8_t aad[CRYPTO_AAD_MAX], *text = out + ESP_HEADER + sa->crypto.iv_len;
 	struct crypto_message m = { .from = text, .len = esp_gather(sa, plan, s, text) };
+	uint64_t implicit;
 
 	esp_header(out, sa->sa.spi, number);
 	crypto_iv(&sa->crypto, number, out + ESP_HEADER);
-	esp_authenticate(sa, number, out, &m, aad);
+	esp_authenticate(sa, number, out, &m, &implicit, aad);
 	return sa->crypto.seal(&sa->crypto, &m, text) ? IPSP_DROP_STACK_ERROR : 0;
 }
 
@@ -203,11 +208,12 @@ static uint16_t esp_decrypt(const struct sad_sa *sa, uint64_t number,
 	const uint8_t *esp = ip_at(o->packet, o->esp_at, ESP_HEADER + sa->crypto.iv_len);
 	const uint8_t *text = esp + ESP_HEADER + sa->crypto.iv_len;
 	struct crypto_message m = { .from = text, .len = o->text };
+	uint64_t implicit;
 	uint8_t aad[CRYPTO_AAD_MAX];
 
 	if (ip_get32(esp + 4) != (uint32_t)number)
 		return IPSP_DROP_INTEGRITY;
-	esp_authenticate(sa, number, esp, &m, aad);
+	esp_authenticate(sa, number, esp, &m, &implicit, aad);
 	return sa->crypto.open(&sa->crypto, &m, text + o->text, out) ? IPSP_DROP_INTEGRITY : 0;
 }
 

@@ -11,7 +11,8 @@
 
 /*
  * What a counter's name is made of (uapi, 4). Of a cipher its key alone decides, not the SPI nor how much of the ICV is
- * sent, so that a key that comes again goes on above; an inbound window is the SA's own. GMAC's nonces are GCM's.
+ * sent, so that a key that comes again goes on above; an inbound window is the SA's own. GMAC's nonces are GCM's, and
+ * those of RFC 8750 are of whose IV is sent.
  */
 struct sa_counter {
 	__u8 direction;
@@ -37,6 +38,8 @@ static void sa_counter_name(const struct manager *m, const struct ipsp_sa *sa, _
 	input.direction = sa->direction;
 	input.key = *sa_key(sa);
 	input.key.icv_bits = 128;
+	if (sa->aead.name[0])
+		strcpy(input.key.name, algorithm_base(sa->aead.name));
 	if (!strcmp(input.key.name, "rfc4543(gcm(aes))"))
 		strcpy(input.key.name, "rfc4106(gcm(aes))");
 	if (sa->direction == IPSP_DIR_IN) {

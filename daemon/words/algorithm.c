@@ -8,24 +8,29 @@
 #define S ALGORITHM_BIT(IPSP_ENGINE_SODIUM)
 
 const struct algorithm algorithm_table[] = {
-	/* name, alias, kind, legacy, IV, align, salt, key bits, ICV bits, engines */
-	{ "rfc4106(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128, 96, 64 }, O | M | S },
-	{ "rfc7539esp(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 288 }, { 128 }, O | M | S },
-	{ "rfc4309(ccm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 3, { 152, 216, 280 }, { 128, 96, 64 }, O },
-	{ "rfc4543(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128 }, O | M },
-	{ "cbc(aes)", "aes", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O },
-	{ "rfc3686(ctr(aes))", NULL, ALGORITHM_CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O },
-	{ "cbc(camellia)", "camellia", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O },
-	{ "ecb(cipher_null)", "cipher_null", ALGORITHM_CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O },
-	{ "cbc(des3_ede)", "des3_ede", ALGORITHM_CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O },
-	{ "cbc(des)", "des", ALGORITHM_CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O },
-	{ "hmac(sha1)", "sha1", ALGORITHM_AUTH, false, 0, 4, 0, { 160 }, { 96 }, O },
-	{ "hmac(sha256)", "sha256", ALGORITHM_AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O },
-	{ "hmac(sha384)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 384 }, { 192 }, O },
-	{ "hmac(sha512)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 512 }, { 256 }, O },
-	{ "xcbc(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O },
-	{ "cmac(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O },
-	{ "hmac(md5)", "md5", ALGORITHM_AUTH, true, 0, 4, 0, { 128 }, { 96 }, O },
+	/* name, alias, kind, legacy, IV, align, salt, key bits, ICV bits, engines, explicit */
+	{ "rfc4106(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128, 96, 64 }, O | M | S, NULL },
+	{ "rfc7539esp(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 288 }, { 128 }, O | M | S, NULL },
+	{ "rfc4309(ccm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 3, { 152, 216, 280 }, { 128, 96, 64 }, O, NULL },
+	{ "rfc4543(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128 }, O | M, NULL },
+	{ "rfc8750(gcm(aes))", NULL, ALGORITHM_AEAD, false, 0, 4, 4, { 160, 224, 288 }, { 128 }, O | M | S,
+	  "rfc4106(gcm(aes))" },
+	{ "rfc8750(ccm(aes))", NULL, ALGORITHM_AEAD, false, 0, 4, 3, { 152, 216, 280 }, { 64 }, O, "rfc4309(ccm(aes))" },
+	{ "rfc8750(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 0, 4, 4, { 288 }, { 128 }, O | M | S,
+	  "rfc7539esp(chacha20,poly1305)" },
+	{ "cbc(aes)", "aes", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
+	{ "rfc3686(ctr(aes))", NULL, ALGORITHM_CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O, NULL },
+	{ "cbc(camellia)", "camellia", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
+	{ "ecb(cipher_null)", "cipher_null", ALGORITHM_CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O, NULL },
+	{ "cbc(des3_ede)", "des3_ede", ALGORITHM_CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O, NULL },
+	{ "cbc(des)", "des", ALGORITHM_CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O, NULL },
+	{ "hmac(sha1)", "sha1", ALGORITHM_AUTH, false, 0, 4, 0, { 160 }, { 96 }, O, NULL },
+	{ "hmac(sha256)", "sha256", ALGORITHM_AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O, NULL },
+	{ "hmac(sha384)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 384 }, { 192 }, O, NULL },
+	{ "hmac(sha512)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 512 }, { 256 }, O, NULL },
+	{ "xcbc(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
+	{ "cmac(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
+	{ "hmac(md5)", "md5", ALGORITHM_AUTH, true, 0, 4, 0, { 128 }, { 96 }, O, NULL },
 	{ .name = "" }
 };
 
@@ -39,6 +44,13 @@ const struct algorithm *algorithm_find(enum algorithm_kind kind, const char *nam
 		if (a->kind == kind && (!strcmp(a->name, name) || (a->alias && !strcmp(a->alias, name))))
 			return a;
 	return NULL;
+}
+
+const char *algorithm_base(const char *aead)
+{
+	const struct algorithm *a = algorithm_find(ALGORITHM_AEAD, aead);
+
+	return a && a->explicit ? a->explicit : aead;
 }
 
 bool algorithm_allows(const uint16_t lengths[ALGORITHM_LENGTHS], uint32_t bits)
@@ -114,7 +126,7 @@ static uint32_t engines_missing(const struct ipsp_sa *sa)
 
 	if (__builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.2"))
 		return 0;
-	if (!strcmp(sa->aead.name, "rfc4106(gcm(aes))"))
+	if (!strcmp(algorithm_base(sa->aead.name), "rfc4106(gcm(aes))"))
 		missing |= S;
 	return missing;
 }

@@ -32,6 +32,7 @@ struct algorithm {
 	uint16_t key_bits[ALGORITHM_LENGTHS];	/* allowed, with the salt; a 0 behind the first ends them */
 	uint16_t icv_bits[ALGORITHM_LENGTHS];	/* allowed; the first is that of `auth` */
 	uint32_t engines;			/* ALGORITHM_BIT of each that has it */
+	const char *explicit;			/* RFC 8750: the algorithm whose IV is not sent here; else NULL */
 };
 
 /* All of them; an empty name ends it. */
@@ -39,6 +40,8 @@ extern const struct algorithm algorithm_table[];
 
 /* By name or alias; NULL: no such. */
 const struct algorithm *algorithm_find(enum algorithm_kind kind, const char *name);
+/* What the libraries call it: the name, but without RFC 8750's. An unknown name: itself. */
+const char *algorithm_base(const char *aead);
 /* Whether a table's lengths hold these bits. */
 bool algorithm_allows(const uint16_t lengths[ALGORITHM_LENGTHS], uint32_t bits);
 

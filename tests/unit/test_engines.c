@@ -101,7 +101,7 @@ static void one_seal(struct one *c, uint32_t engine, uint8_t *row)
 	ck_assert_uint_eq(sa.engine->id, engine);
 	memcpy(row, clear, 8);
 	crypto_iv(&sa, 0x100000007ull, row + 8);
-	c->m.iv = row + 8;
+	c->m.iv = sa.iv_len ? row + 8 : clear;
 	if (c->m.aad_len == 8)
 		c->m.aad = row;
 	c->m.from = clear + 64;
@@ -120,7 +120,7 @@ static void one_open(struct one *c, uint32_t engine, uint8_t *row, const char *s
 
 	c->given.direction = IPSP_DIR_IN;
 	ck_assert_uint_eq(crypto_sa_init(&sa, only, &c->given), 0);
-	c->m.iv = row + 8;
+	c->m.iv = sa.iv_len ? row + 8 : clear;
 	if (c->m.aad_len == 8)
 		c->m.aad = row;
 	c->m.from = row + c->text;

@@ -320,6 +320,8 @@ static int engine_round_trip(struct ipsp_sa *given, uint32_t engine)
 		return -1;
 	m.from = esp + 8 + out.iv_len;
 	crypto_iv(&out, 7, esp + 8);
+	if (!out.iv_len)
+		m.iv = (const uint8_t *)"87654321";
 	failed = out.seal(&out, &m, esp + 8 + out.iv_len) || in.open(&in, &m, m.from + 96, opened);
 	esp[9 + out.iv_len] ^= 1;
 	if (out.icv_len)

@@ -368,6 +368,40 @@ START_TEST(upper_half_is_authenticated)
 }
 END_TEST
 
+/* RFC 8750: what is sent is what it would be with the IV, which is the number, but without that. */
+START_TEST(implicit_iv_is_only_not_sent)
+{
+	static const struct {
+		const char *name, *explicit;
+		uint32_t key_bits, icv_bits;
+	} of[] = {
+		{ "rfc8750(gcm(aes))", "rfc4106(gcm(aes))", 160, 128 },
+		{ "rfc8750(ccm(aes))", "rfc4309(ccm(aes))", 280, 64 },
+		{ "rfc8750(chacha20,poly1305)", "rfc7539esp(chacha20,poly1305)", 288, 128 },
+	};
+	struct ipsp_sa a = sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL), b = sa_of(3, IPSP_DIR_OUT, IPSP_SA_TUNNEL);
+	struct ipsp_packet p = packet_of(1, 0x123456789abull, 1);
+	uint8_t bytes[100], implicit[300], *explicit;
+	uint32_t len, longer;
+
+	a.flags = b.flags = IPSP_SAF_ESN;
+	name_algorithm(&a.aead, of[_i].name, of[_i].key_bits, of[_i].icv_bits);
+	name_algorithm(&b.aead, of[_i].explicit, of[_i].key_bits, of[_i].icv_bits);
+	sa_add(&a);
+	sa_add(&b);
+	packet4(bytes, 17, 100, 0);
+	answer(record(IPSP_REC_PROTECT, &p, sizeof(p), bytes, 100));
+	memcpy(implicit, answer_data(&len), sizeof(implicit));
+	p.stamp[0].handle = 3;
+	answer(record(IPSP_REC_PROTECT, &p, sizeof(p), bytes, 100));
+	explicit = answer_data(&longer);
+	ck_assert_uint_eq(longer, len + 8);
+	ck_assert_mem_eq(implicit + 20, explicit + 20, 8);
+	ck_assert_mem_eq(implicit + 28, explicit + 36, len - 28);
+	ck_assert_mem_eq(explicit + 28, "\x00\x00\x01\x23\x45\x67\x89\xab", 8);
+}
+END_TEST
+
 START_TEST(every_altered_byte_is_refused)
 {
 	struct ipsp_packet p = packet_of(1, 77, 1);
@@ -649,6 +683,7 @@ int main(void)
 	tcase_add_loop_test(c, comes_back_as_it_was, 0, 4);
 	tcase_add_loop_test(c, every_algorithm_comes_back, 0, 2 * algorithms());
 	tcase_add_loop_test(c, upper_half_is_authenticated, 0, algorithms());
+	tcase_add_loop_test(c, implicit_iv_is_only_not_sent, 0, 3);
 	tcase_add_test(c, every_altered_byte_is_refused);
 	tcase_add_test(c, super_packet_is_cut);
 	tcase_add_test(c, more_segments_than_numbers_is_refused);

@@ -221,14 +221,16 @@ START_TEST(known_answer)
 }
 END_TEST
 
-/* Every row of the table has a known answer; those of AES-GCM are in test_crypto, and NULL is what each MAC stands beside. */
+/* Every row of the table has a known answer; those of AES-GCM are in test_crypto, NULL is what each MAC stands beside, and
+ * RFC 8750 has the bytes of whose IV it does not send: see test_transform. */
 START_TEST(no_algorithm_is_left_out)
 {
 	const struct algorithm *a;
 	size_t i;
 
 	for (a = algorithm_table; *a->name; a++) {
-		if (!strcmp(a->name, "rfc4106(gcm(aes))") || !strcmp(a->name, "ecb(cipher_null)"))
+		if (!strcmp(a->name, "rfc4106(gcm(aes))") || !strcmp(a->name, "ecb(cipher_null)") ||
+		    a->explicit)
 			continue;
 		for (i = 0; i < VECTORS && strcmp(vectors[i].name, a->name); i++)
 			;
