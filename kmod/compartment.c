@@ -253,6 +253,8 @@ int ipsp_compartment_set(struct net *net, void *arg)
 	if (!err)
 		c->config = next;
 	mutex_unlock(&c->admin);
+	if (!err)
+		ipsp_watchdog_now(c);	/* what waits is judged by the new deadlines */
 	return err;
 }
 
@@ -324,8 +326,10 @@ void ipsp_compartment_device_gone(struct net_device *dev)
 
 	mutex_lock(&ipsp_compartment_mutex);
 	xa_for_each(&compartments, minor, c)
-		if (net_eq(c->net, dev_net(dev)))
+		if (net_eq(c->net, dev_net(dev))) {
 			ipsp_flow_flush(c);
+			ipsp_deal_device_gone(c, dev);
+		}
 	mutex_unlock(&ipsp_compartment_mutex);
 }
 

@@ -75,7 +75,7 @@ static inline void ipsp_compartment_hold(struct compartment *c)
 
 /* The namespace goes: all its compartments end; pending packets are dropped `gone`. */
 void ipsp_compartment_net_exit(struct net *net);
-/* A device goes: flows of all compartments of its namespace are flushed. */
+/* A device goes: flows of all compartments of its namespace, and what waits on its account. */
 void ipsp_compartment_device_gone(struct net_device *dev);
 
 #endif

@@ -356,7 +356,7 @@ static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_
 
 	ipsp_count(c, CAPTURED);
 	t = ticket_new(TICKET_PROTECT, skb);
-	if (!t || !skb_dst_force(skb)) {
+	if (!t || !ipsp_divert_keep_path(skb)) {
 		ipsp_count_drop(c, IPSP_DROP_NO_MEMORY);
 		if (t)
 			ipsp_deal_ticket_free(t);
@@ -590,6 +590,20 @@ static void fifo_drop_all(struct fifo *f, u32 reason)
 		if (t->state == TICKET_UNDEALT || t->state == TICKET_DEALT)
 			ticket_drop(t, reason);
 	f->undealt = &f->pending;
+}
+
+/* Packets that wait for a flow's answer hold devices: those of one that goes are dropped. */
+void ipsp_deal_device_gone(struct compartment *c, const struct net_device *dev)
+{
+	struct ticket *t;
+	LIST_HEAD(gone);
+
+	spin_lock_bh(&c->lock);
+	list_for_each_entry(t, &c->fifo[IPSP_DIR_OUT].pending, list)
+		if (t->flow)
+			ipsp_flow_device_gone(t->flow, dev, &gone);
+	spin_unlock_bh(&c->lock);
+	ipsp_flow_drop_asked(c, &gone, IPSP_DROP_GONE);
 }
 
 void ipsp_deal_drop_all(struct compartment *c, u32 reason)

@@ -91,6 +91,7 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
 /* Under c->lock: hands undealt tickets to the stack while there is room. */
 void ipsp_deal_run(struct compartment *c);
 struct stack *ipsp_deal_stack(const struct compartment *c);	/* the READY one, or NULL */
+void ipsp_deal_device_gone(struct compartment *c, const struct net_device *dev);
 void ipsp_deal_drop_all(struct compartment *c, u32 reason);	/* all that are not answered */
 /*
  * The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. With
@@ -112,6 +113,7 @@ bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint
 void ipsp_watchdog_init(struct compartment *c);
 void ipsp_watchdog_start(struct compartment *c);	/* something waits; any context */
 void ipsp_watchdog_hurry(struct compartment *c);	/* a stack went: wait for its successor */
+void ipsp_watchdog_now(struct compartment *c);		/* deadlines have changed */
 void ipsp_watchdog_stop(struct compartment *c);		/* and wait until it has; sleeps */
 
 #endif

@@ -68,6 +68,23 @@ struct dst_entry *ipsp_divert_path(struct dst_entry *dst)
 	return ipsp_divert_is_ours(dst) ? xfrm_dst_path(dst) : dst;
 }
 
+/*
+ * What waits keeps its route, which lets go of a device that goes. Ours above it does not:
+ * it holds its device as long as it lives.
+ */
+bool ipsp_divert_keep_path(struct sk_buff *skb)
+{
+	struct dst_entry *path = ipsp_divert_path(skb_dst(skb));
+
+	if (path == skb_dst(skb))
+		return skb_dst_force(skb);
+	if (!dst_hold_safe(path))
+		return false;
+	skb_dst_drop(skb);
+	skb_dst_set(skb, path);
+	return true;
+}
+
 /* ---- dst_ops ------------------------------------------------------------------------ */
 
 static bool divert_is_current(struct dst_entry *dst)

@@ -267,6 +267,35 @@ static void asked_send(struct flow *f, struct asked *a)
 	asked_free(a);
 }
 
+static bool asked_holds(const struct asked *a, const struct net_device *dev)
+{
+	return a->state.in == dev || a->state.out == dev || skb_dst(a->skb)->dev == dev;
+}
+
+void ipsp_flow_device_gone(struct flow *f, const struct net_device *dev,
+			   struct list_head *gone)
+{
+	struct asked *a, *next;
+
+	spin_lock_bh(&f->lock);
+	list_for_each_entry_safe(a, next, &f->queue, list)
+		if (asked_holds(a, dev)) {
+			list_move_tail(&a->list, gone);
+			f->queued--;
+		}
+	spin_unlock_bh(&f->lock);
+}
+
+void ipsp_flow_drop_asked(struct compartment *c, struct list_head *gone, u32 reason)
+{
+	struct asked *a, *next;
+
+	local_bh_disable();
+	list_for_each_entry_safe(a, next, gone, list)
+		asked_drop(c, a, reason);
+	local_bh_enable();
+}
+
 /* Emits one that waited, by what the flow says now. */
 static void asked_resume(struct flow *f, struct asked *a)
 {

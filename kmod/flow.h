@@ -72,6 +72,10 @@ void ipsp_flow_exit(void);
 int ipsp_flow_table_init(struct compartment *c);
 void ipsp_flow_table_exit(struct compartment *c);
 void ipsp_flow_flush(struct compartment *c);			/* all */
+/* Moves what waits on f and holds dev to `gone`, which drop_asked counts and frees. */
+void ipsp_flow_device_gone(struct flow *f, const struct net_device *dev,
+			   struct list_head *gone);
+void ipsp_flow_drop_asked(struct compartment *c, struct list_head *gone, u32 reason);
 void ipsp_flow_flush_bypass(struct compartment *c);		/* a stack died uncleanly */
 void ipsp_flow_flush_handle(struct compartment *c, const struct handle *h);
 

@@ -31,7 +31,17 @@ static void input_drop(struct handle *h, struct sk_buff *skb, u32 reason)
 	kfree_skb(skb);
 }
 
-static int input_esp(struct sk_buff *skb, u8 family)
+static bool input_is_from_peer(const struct handle *h, const struct sk_buff *skb, u8 family)
+{
+	return family == 4 ? !memcmp(&ip_hdr(skb)->saddr, h->config.source, 4) :
+			     !memcmp(&ipv6_hdr(skb)->saddr, h->config.source, 16);
+}
+
+/*
+ * Nobody has judged the source of what is taken early: only the other end's own is, any
+ * other goes on to be routed, where martians end, and comes back here.
+ */
+static int input_esp(struct sk_buff *skb, u8 family, bool early)
 {
 	struct net *net = dev_net(skb->dev);
 	const void *destination;
@@ -45,7 +55,7 @@ static int input_esp(struct sk_buff *skb, u8 family)
 	destination = family == 4 ? (void *)&ip_hdr(skb)->daddr : (void *)&ipv6_hdr(skb)->daddr;
 	esp = (struct ip_esp_hdr *)skb->data;
 	h = ipsp_handle_find_in(net, family, destination, IPPROTO_ESP, esp->spi);
-	if (!h)
+	if (!h || (early && !input_is_from_peer(h, skb, family)))
 		return -EINVAL;
 	number = ipsp_counter_infer(h->counter, ntohl(esp->seq_no));
 	if (!ipsp_counter_check(h->counter, number, &fresh)) {
@@ -96,7 +106,7 @@ u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *stat
 bool ipsp_input_take(struct sk_buff *skb, u32 header)
 {
 	__skb_pull(skb, header);
-	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6))
+	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6, true))
 		return true;
 	__skb_push(skb, header);
 	return false;
@@ -106,12 +116,12 @@ bool ipsp_input_take(struct sk_buff *skb, u32 header)
 
 static int input_esp4(struct sk_buff *skb)
 {
-	return input_esp(skb, 4);
+	return input_esp(skb, 4, false);
 }
 
 static int input_esp6(struct sk_buff *skb)
 {
-	return input_esp(skb, 6);
+	return input_esp(skb, 6, false);
 }
 
 static int input_no_callback(struct sk_buff *skb, int err)

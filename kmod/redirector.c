@@ -15,9 +15,11 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+#include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/route.h>
 #include <net/xfrm.h>
 #include "compat/compat.h"
 #include "compartment.h"
@@ -469,7 +471,63 @@ static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_stat
 	return redirector_in_look(skb, state, direction, epoch);
 }
 
+/* ---- inbound: clear fragments ------------------------------------------------------ */
+
+static bool redirector_is_local(struct net *net, const struct sk_buff *skb, u8 family)
+{
+	return family == 4 ? inet_addr_type(net, ip_hdr(skb)->daddr) == RTN_LOCAL :
+			     ipv6_chk_addr(net, &ipv6_hdr(skb)->daddr, NULL, 0);
+}
+
+/*
+ * Before anyone reassembles: a whole packet is judged by what its first fragment came with,
+ * so a clear one must never become the rest of one that came out of a stack. What may be
+ * clear is left to the hooks that see it whole.
+ */
+static noinline unsigned int redirector_fragment(struct sk_buff *skb,
+						 const struct nf_hook_state *state)
+{
+	u8 family = state_family(state), direction;
+	struct look l;
+
+	if (skb->dev->flags & IFF_LOOPBACK)
+		return NF_ACCEPT;
+	direction = redirector_is_local(state->net, skb, family) ? IPSP_DIR_IN : IPSP_DIR_FWD;
+	if (redirector_look(state->net, skb, family, direction, state->in, &l) != TO_PORT ||
+	    redirector_came_by(skb, l.rule->c) ||
+	    redirector_is_ours_to_open(state->net, skb, &l))
+		return NF_ACCEPT;
+	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
+		return NF_ACCEPT;
+	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
+}
+
+static noinline unsigned int redirector_fragment6(struct sk_buff *skb,
+						  const struct nf_hook_state *state)
+{
+	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
+	__be16 fragment = 0;
+
+	ipv6_skip_exthdr(skb, skb_network_offset(skb) + sizeof(struct ipv6hdr), &nexthdr,
+			 &fragment);
+	return fragment ? redirector_fragment(skb, state) : NF_ACCEPT;
+}
+
 /* ---- hooks ----------------------------------------------------------------------- */
+
+static unsigned int hook_fragment4(void *priv, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
+{
+	return likely(!ip_is_fragment(ip_hdr(skb))) ? NF_ACCEPT : redirector_fragment(skb, state);
+}
+
+static unsigned int hook_fragment6(void *priv, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
+{
+	if (likely(!ipv6_ext_hdr(ipv6_hdr(skb)->nexthdr)))
+		return NF_ACCEPT;
+	return redirector_fragment6(skb, state);
+}
 
 static unsigned int hook_local_out(void *priv, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
@@ -555,12 +613,14 @@ static unsigned int hook_behind_snat(void *priv, struct sk_buff *skb,
 	{ .pf = family, .hooknum = NF_INET_##where, .hook = function, .priority = prio }
 
 static const struct nf_hook_ops redirector_hooks[] = {
+	HOOK(NFPROTO_IPV4, PRE_ROUTING, hook_fragment4, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, PRE_ROUTING, hook_pre_routing, NF_IP_PRI_LAST),
 	HOOK(NFPROTO_IPV4, LOCAL_OUT, hook_local_out, NF_IP_PRI_LAST),
 	HOOK(NFPROTO_IPV4, FORWARD, hook_forward, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, LOCAL_IN, hook_local_in, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_post_routing, NF_IP_PRI_FIRST),
 	HOOK(NFPROTO_IPV4, POST_ROUTING, hook_behind_snat, NF_IP_PRI_NAT_SRC + 1),
+	HOOK(NFPROTO_IPV6, PRE_ROUTING, hook_fragment6, NF_IP6_PRI_FIRST),
 	HOOK(NFPROTO_IPV6, PRE_ROUTING, hook_pre_routing, NF_IP6_PRI_LAST),
 	HOOK(NFPROTO_IPV6, LOCAL_OUT, hook_local_out, NF_IP6_PRI_LAST),
 	HOOK(NFPROTO_IPV6, FORWARD, hook_forward, NF_IP6_PRI_FIRST),

@@ -114,6 +114,11 @@ void ipsp_watchdog_hurry(struct compartment *c)
 			 msecs_to_jiffies(c->config.successor_ms));
 }
 
+void ipsp_watchdog_now(struct compartment *c)
+{
+	mod_delayed_work(system_highpri_wq, &c->watchdog, 0);
+}
+
 void ipsp_watchdog_stop(struct compartment *c)
 {
 	cancel_delayed_work_sync(&c->watchdog);

@@ -160,17 +160,20 @@ static int sad_selector_admits(const struct ipsp_sa *sa, const struct ipsp_tuple
 	       ipsp_selector_match(&sa->selector, tuple);
 }
 
-static int sad_matches(const struct ipsp_sa *sa, const struct ipsp_template *t,
-		       const struct ipsp_tuple *tuple)
+int sad_fits(const struct ipsp_sa *sa, const struct ipsp_template *t, const struct ipsp_tuple *tuple)
 {
-	if (sa->direction != IPSP_DIR_OUT || sa->mode != t->mode ||
-	    sa->protocol != t->protocol)
+	if (sa->mode != t->mode || sa->protocol != t->protocol)
 		return 0;
 	if ((t->reqid && sa->reqid != t->reqid) || (t->spi && sa->spi != t->spi))
 		return 0;
-	if ((tuple->mark ^ sa->mark) & sa->mark_mask)
-		return 0;
-	return sad_addresses_match(sa, t, tuple) && sad_selector_admits(sa, tuple);
+	return sad_addresses_match(sa, t, tuple);
+}
+
+static int sad_matches(const struct ipsp_sa *sa, const struct ipsp_template *t,
+		       const struct ipsp_tuple *tuple)
+{
+	return sa->direction == IPSP_DIR_OUT && !((tuple->mark ^ sa->mark) & sa->mark_mask) &&
+	       sad_fits(sa, t, tuple) && sad_selector_admits(sa, tuple);
 }
 
 const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t,

@@ -31,6 +31,8 @@ uint16_t sad_add(struct sad *sad, const struct ipsp_sa *sa, const uint32_t engin
 void sad_delete(struct sad *sad, uint32_t handle);
 void sad_clear(struct sad *sad);
 const struct sad_sa *sad_find(const struct sad *sad, uint32_t handle);
+/* Is it of the kind, and between the addresses, that this template asks for? */
+int sad_fits(const struct ipsp_sa *sa, const struct ipsp_template *t, const struct ipsp_tuple *tuple);
 /* The newest outbound SA that this template of a policy means for this packet. */
 const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t,
 			       const struct ipsp_tuple *tuple);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "transform.h"
+#include "admit.h"
 #include "esp.h"
 #include "merge.h"
 #include "sad.h"
@@ -10,6 +11,7 @@
 struct transform {
 	struct sad sad;
 	struct spd spd;
+	struct admit admit;
 	struct ipsp_config config;
 	struct merge merge;
 	struct run {			/* the answer that merge's packet is in */
@@ -221,10 +223,12 @@ static uint16_t unprotect_open(struct transform *t, const struct turn *turn, uin
 {
 	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
 	const struct sad_sa *sa = sad_find(&t->sad, stamp->handle);
+	uint16_t reason;
 
 	if (!sa || sa->sa.direction != IPSP_DIR_IN)
 		return IPSP_DROP_NO_SA;
-	return esp_open(sa, stamp->first, turn->data, out, len);
+	reason = esp_open(sa, stamp->first, turn->data, out, len);
+	return reason ? reason : admit_packet(&t->admit, &t->spd, sa, (struct ip_bytes){ out, *len }, turn->packet);
 }
 
 /* The ticket right behind the run's last one, of its handle, to be written right behind it. */
@@ -430,6 +434,7 @@ size_t transform_answer(struct transform *t, const struct ipsp_record *down, voi
 		return TRANSFORM_NO_ROOM;
 	if (type && type->ticket)
 		return transform_ticket(t, type, down, up);
+	t->admit.handle = 0;
 	reason = type ? type->control(t, down) : IPSP_DROP_UNSUPPORTED;
 	return reason ? transform_note(up, reason) : 0;
 }

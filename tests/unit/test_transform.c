@@ -612,6 +612,54 @@ START_TEST(policy_order_decides)
 }
 END_TEST
 
+/* What a UDP packet meets that was sealed with handle 1 and comes in by handle 2: 0, or why it is dropped. */
+static uint16_t refusal(uint64_t number)
+{
+	struct ipsp_packet p = packet_of(1, number, 1);
+	const struct ipsp_answer *a;
+	uint8_t in[100], esp[300];
+	uint32_t len;
+
+	answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, packet4(in, 17, 100, 0)));
+	memcpy(esp, answer_data(&len), 200);
+	p = packet_of(2, number, 1);
+	a = answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len));
+	ck_assert(a->verdict == IPSP_VERDICT_TRANSFORMED || a->verdict == IPSP_VERDICT_DROP);
+	return a->reason;
+}
+
+/* RFC 4301 5.2: what an SA brought is taken where the policy for it names that SA. */
+START_TEST(inbound_policy_names_its_sa)
+{
+	static const uint8_t mode[2] = { IPSP_SA_TUNNEL, IPSP_SA_TRANSPORT };
+	struct ipsp_policy_entry e[2] = { policy_of(1, 10, IPSP_POLICY_APPLY), policy_of(2, 10, IPSP_POLICY_APPLY) };
+
+	sa_pair(mode[_i], 0);
+	ck_assert_uint_eq(refusal(1), 0);		/* no policy at all: the rules decide */
+	e[0].protect.direction = e[1].protect.direction = IPSP_DIR_IN;
+	e[0].template_[0].mode = e[1].template_[0].mode = mode[_i];
+	policies(IPSP_POLICY_REPLACE, e, 1);
+	ck_assert_uint_eq(refusal(2), 0);
+	ck_assert_uint_eq(refusal(3), 0);
+	e[0].template_[0].reqid = 2;			/* another peer's, though it was admitted a moment ago */
+	policies(IPSP_POLICY_REPLACE, e, 1);
+	ck_assert_uint_eq(refusal(4), IPSP_DROP_POLICY);
+	e[1].protect.direction = IPSP_DIR_FWD;		/* unless it goes on by one that names this SA */
+	policies(IPSP_POLICY_REPLACE, e, 2);
+	ck_assert_uint_eq(refusal(5), 0);
+	e[0].template_[0].reqid = 1;
+	e[0].template_[0].spi = htobe32(0x1001);
+	policies(IPSP_POLICY_REPLACE, e, 1);
+	ck_assert_uint_eq(refusal(6), IPSP_DROP_POLICY);
+	e[0].action = IPSP_POLICY_BYPASS;
+	policies(IPSP_POLICY_REPLACE, e, 1);
+	ck_assert_uint_eq(refusal(7), IPSP_DROP_POLICY);
+	e[0].protect.selector.protocol = 6;		/* no policy for UDP */
+	policies(IPSP_POLICY_REPLACE, e, 1);
+	ck_assert_uint_eq(refusal(8), 0);
+}
+END_TEST
+
 START_TEST(the_newest_sa_is_taken)
 {
 	struct ipsp_policy_entry e = policy_of(1, 10, IPSP_POLICY_APPLY);
@@ -692,6 +740,7 @@ int main(void)
 	tcase_add_loop_test(c, checksum_inside_the_ip_header_is_refused, 0, 20);
 	tcase_add_loop_test(c, fragment_needs_a_tunnel, 0, 2);
 	tcase_add_test(c, policy_order_decides);
+	tcase_add_loop_test(c, inbound_policy_names_its_sa, 0, 2);
 	tcase_add_test(c, the_newest_sa_is_taken);
 	tcase_add_test(c, a_full_sad_is_a_note);
 	tcase_add_test(c, ecn_on_decapsulation);
