@@ -289,12 +289,17 @@ static int policy_count(struct request *r)
 
 static int manager_show(struct request *r)
 {
+	char engines[64];
+	struct text t;
+
+	text_init(&t, engines, sizeof(engines));
+	option_engines_text(&t, r->m->options.engine);
 	if (r->flags & IPSP_ADMINF_JSON)
-		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u}\n",
-			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies);
+		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u,\"engine\":\"%s\"}\n",
+			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies, engines);
 	else
-		text_add(r->out, "manager %d stack %d states %u policies %u\n", getpid(),
-			 r->m->child.pid, r->m->database->sas, r->m->database->policies);
+		text_add(r->out, "manager %d stack %d states %u policies %u engine %s\n", getpid(),
+			 r->m->child.pid, r->m->database->sas, r->m->database->policies, engines);
 	return 0;
 }
 

@@ -43,7 +43,8 @@ static int take_engine(struct words *w, const char *name, void *target)
 		length = strcspn(at, ",");
 		engine = engine_of(at, length);
 		if (!engine || (seen & ALGORITHM_BIT(engine)))
-			return word_bad(w, name, value, "ipsecmb, openssl, sodium, or several of them joined by commas, "
+			return word_bad(w, name, value,
+					"ipsecmb, openssl, sodium, or several of them joined by commas, "
 					"the first first, each once");
 		seen |= ALGORITHM_BIT(engine);
 		o->engine[n++] = engine;
@@ -227,14 +228,14 @@ static void text_number(struct text *t, const char *name, __u32 value, __u32 sta
 		text_add(t, "%s = %u\n", name, value);
 }
 
-static void text_engines(struct text *t, const __u32 engine[4])
+void option_engines_text(struct text *t, const __u32 engine[4])
 {
 	int i;
 
-	text_add(t, "engine = ");
+	if (!engine[0])
+		text_add(t, "ipsecmb,openssl");
 	for (i = 0; i < 4 && engine[i]; i++)
 		text_add(t, "%s%s", i ? "," : "", algorithm_engine_name(engine[i]));
-	text_add(t, "\n");
 }
 
 void option_text(struct text *t, const struct option_set *o)
@@ -252,8 +253,11 @@ void option_text(struct text *t, const struct option_set *o)
 	if (c->mark_mask)
 		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
 	text_add(t, "default = %s\n", o->default_drop ? "drop" : "bypass");
-	if (o->engine[0])
-		text_engines(t, o->engine);
+	if (o->engine[0]) {
+		text_add(t, "engine = ");
+		option_engines_text(t, o->engine);
+		text_add(t, "\n");
+	}
 	if (o->legacy)
 		text_add(t, "legacy = yes\n");
 }

@@ -364,16 +364,14 @@ static int no_engine(struct words *w, const struct ipsp_sa *sa, const struct opt
 {
 	char has[64], asked[64];
 	struct text t;
-	int i;
 
 	text_init(&t, has, sizeof(has));
 	algorithm_engines_text(&t, sa);
 	text_init(&t, asked, sizeof(asked));
-	for (i = 0; i < 4 && options->engine[i]; i++)
-		text_add(&t, "%s%s", i ? "," : "", algorithm_engine_name(options->engine[i]));
+	option_engines_text(&t, options->engine);
 	return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of engine %s; engines that have it: %s",
 			 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "", sa->auth.name,
-			 options->engine[0] ? asked : "ipsecmb,openssl", has);
+			 asked, has);
 }
 
 int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_set *options)

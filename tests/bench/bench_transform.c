@@ -185,7 +185,7 @@ static void bench_cipher(const struct bench *b)
 	}
 }
 
-/* In from the skb and out to one, as the kernel copies a packet; other memory each time, in a pool as large as a ring. */
+/* In from the skb and out to one, as the kernel copies a packet; other memory each time, of a pool as large as a ring */
 static void bench_copies(const struct bench *b)
 {
 	static uint8_t pool[2][IPSP_RING_DEFAULT] __attribute__((aligned(64)));
@@ -227,8 +227,10 @@ static void bench_row(struct bench *b, FILE *json, int first)
 	ratio = protect / (cipher + copies);
 	printf("%-8s %-18s %7u %8.0f %10.0f %10.0f %10.0f %9.0f %10.2f %9.2f\n", engine, b->cipher, b->packet, packets,
 	       cipher / packets, copies / packets, protect / packets, unprotect, b->packet * 8 / protect, ratio);
-	fprintf(json, "%s  {\"engine\": \"%s\", \"cipher\": \"%s\", \"bytes\": %u, \"packets\": %.0f, \"cipher_ns\": %.1f, "
-		"\"copies_ns\": %.1f, \"protect_ns\": %.1f, \"unprotect_ns\": %.1f, \"protect_gbit\": %.3f, \"ratio\": %.3f}",
+	fprintf(json,
+		"%s  {\"engine\": \"%s\", \"cipher\": \"%s\", \"bytes\": %u, \"packets\": %.0f, \"cipher_ns\": %.1f, "
+		"\"copies_ns\": %.1f, \"protect_ns\": %.1f, \"unprotect_ns\": %.1f, \"protect_gbit\": %.3f, \"ratio\": "
+		"%.3f}",
 		first ? "" : ",\n", engine, b->cipher, b->packet, packets, cipher / packets, copies / packets,
 		protect / packets, unprotect, b->packet * 8 / protect, ratio);
 }
