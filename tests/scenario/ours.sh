@@ -173,10 +173,10 @@ algorithm_words() {
 	local bits=${1//[^0-9]/} cipher=${1%%+*} mac=${1#*+}
 	case $1 in
 	aes*+* | aes*ctr | aes*cbc | camellia* | null+* | des*) ;;
-	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" "${bits:3}"); return ;;
+	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" $((10#${bits:3}))); return ;;
 	aes*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	chacha) words=(aead 'rfc7539esp(chacha20,poly1305)' "$(new_key 36)" 128); return ;;
-	ccm*) words=(aead 'rfc4309(ccm(aes))' "$(new_key $((${bits:0:3} / 8 + 3)))" "${bits:3}"); return ;;
+	ccm*) words=(aead 'rfc4309(ccm(aes))' "$(new_key $((${bits:0:3} / 8 + 3)))" $((10#${bits:3}))); return ;;
 	gmac*) words=(aead 'rfc4543(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	*) say "algorithm $1?"; return 1 ;;
 	esac
