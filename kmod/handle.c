@@ -57,10 +57,10 @@ static bool handle_addresses_ok(const struct ipsp_handle *h)
 	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
 }
 
-/* `fixed` holds at least an IP and an ESP header, padding's two bytes and an ICV. */
+/* `fixed` holds at least an IP and an ESP header; NULL without integrity has no more. */
 static bool handle_shape_ok(const struct ipsp_handle *h)
 {
-	u32 least = h->family == 4 ? 36 : 56;
+	u32 least = h->family == 4 ? 28 : 48;
 
 	if (h->inner_family && h->inner_family != 4 && h->inner_family != 6)
 		return false;

@@ -135,15 +135,17 @@ static void test_shape(void)
 	REFUSED(EINVAL, OUT, h.align = 0);
 	REFUSED(EINVAL, OUT, h.align = 3);
 	REFUSED(EINVAL, OUT, h.align = 512);
-	REFUSED(EINVAL, OUT, h.fixed = 35);
+	REFUSED(EINVAL, OUT, h.fixed = 27);
 	REFUSED(EINVAL, OUT, h.fixed = 513);
-	REFUSED(EINVAL, OUT, (h.family = 6, h.fixed = 52));
+	REFUSED(EINVAL, OUT, (h.family = 6, h.fixed = 47));
 	REFUSED(EINVAL, OUT, h.mark = 1);
 	REFUSED(EINVAL, OUT, h.inner_family = 5);
 	REFUSED(EINVAL, OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 6));
 	TAKEN(OUT, h.spi = htonl(256));
 	TAKEN(OUT, h.align = 256);
 	TAKEN(OUT, (h.family = 6, h.fixed = 72, h.destination[15] = 1));
+	TAKEN(OUT, h.fixed = 28);
+	TAKEN(OUT, (h.family = 6, h.fixed = 48, h.destination[15] = 1));
 	TAKEN(OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 4));
 }
 

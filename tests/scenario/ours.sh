@@ -172,7 +172,7 @@ spi_last=$((0x1000 + RANDOM))
 algorithm_words() {
 	local bits=${1//[^0-9]/} cipher=${1%%+*} mac=${1#*+}
 	case $1 in
-	aes*+* | aes*ctr | aes*cbc | camellia* | null+* | des*) ;;
+	aes*+* | aes*ctr | aes*cbc | camellia* | null* | des*) ;;
 	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" $((10#${bits:3}))); return ;;
 	aes*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	chacha) words=(aead 'rfc7539esp(chacha20,poly1305)' "$(new_key 36)" 128); return ;;
