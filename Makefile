@@ -89,6 +89,7 @@ $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
+$(B)/obj/daemon/manager/%.o: cflags += -DIPSP_VERSION='"$(VERSION)"'
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)

@@ -560,6 +560,7 @@ static long answer_take(struct stack *s)
 	spin_lock_bh(&c->lock);
 	ipsp_deal_run(c);
 	ipsp_stream_progress(s);
+	ipsp_share_leave(s);
 	spin_unlock_bh(&c->lock);
 	ipsp_release_run(c);
 	mutex_unlock(&s->kick);

@@ -289,12 +289,33 @@ static int policy_count(struct request *r)
 
 static int manager_show(struct request *r)
 {
-	if (r->flags & IPSP_ADMINF_JSON)
-		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u}\n",
-			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies);
-	else
-		text_add(r->out, "manager %d stack %d states %u policies %u\n", getpid(),
-			 r->m->child.pid, r->m->database->sas, r->m->database->policies);
+	const struct child *c = r->m->child;
+	const int json = r->flags & IPSP_ADMINF_JSON;
+	unsigned i;
+
+	text_add(r->out, json ? "{\"manager\":%d,\"states\":%u,\"policies\":%u,\"stacks\":[" :
+		 "manager %d states %u policies %u\n", getpid(), r->m->database->sas, r->m->database->policies);
+	for (i = 0; i < r->m->wanted; i++)
+		text_add(r->out, json ? "%s{\"stack\":%u,\"pid\":%d,\"state\":\"%s\",\"quick-deaths\":%u}" :
+			 "%sstack %u pid %d %s quick-deaths %u\n", json && i ? "," : "", i, c[i].pid,
+			 child_state(&c[i]), c[i].quick_deaths);
+	if (json)
+		text_add(r->out, "]}\n");
+	return 0;
+}
+
+/* How many stacks the compartment has was changed. */
+static int manager_update(struct request *r)
+{
+	int err = child_count(r->m);
+
+	return err ? admin_fail(r, r->m->name, err) : 0;
+}
+
+/* Of which kind the stacks are, for whoever looks at what they died on. */
+static int manager_stacks(struct request *r)
+{
+	text_add(r->out, "engine openssl build %s", IPSP_VERSION);
 	return 0;
 }
 
@@ -314,7 +335,8 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
-	{ "manager", "show", manager_show },
+	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
+	{ "manager", "stacks", manager_stacks },
 };
 
 static int admin_run(struct request *r)
