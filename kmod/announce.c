@@ -108,7 +108,8 @@ int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u3
 	int err;
 
 	lockdep_assert_held(&c->admin);
-	if (target < IPSP_TARGET_ALL || target >= IPSP_STACKS_MAX)
+	if (target < IPSP_TARGET_ALL ||
+	    target >= (int)(c->config.stacks + c->config.spares))
 		return -EINVAL;
 	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
 		list = ipsp_protect_prepare(c, (struct ipsp_policy *)(rec + 1),
