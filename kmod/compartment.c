@@ -206,7 +206,7 @@ int ipsp_compartment_add(struct net *net, void *arg)
 	int err;
 
 	if (!config_name_ok(given->name) || given->index ||
-	    memchr_inv(&given->stacks_attached, 0, sizeof(config) - FIELD(stacks_attached)))
+	    memchr_inv(&given->stacks_attached, 0, FIELD(spares) - FIELD(stacks_attached)))
 		return -EINVAL;
 	memcpy(config.name, given->name, sizeof(config.name));
 	err = config_take(&config, given, false);

@@ -284,13 +284,14 @@ struct ipsp_compartment {
 	__u32 flows_max;		/* flow cache; default 8192, up to 1048576 */
 	__u32 mark;			/* given to released inbound packets */
 	__u32 mark_mask;		/* bits of it that are set */
-	__u32 spares;			/* more that may attach; SET: 0 is none */
 	/* out, from GET */
 	__u32 stacks_attached;		/* past their snapshot, and dealt to */
 	__u32 manager_attached;
 	__u32 generation;		/* of the policy */
 	__u32 handles;
 	__u32 spares_attached;		/* past their snapshot, and not dealt to */
+	/* in */
+	__u32 spares;			/* more that may attach; SET: 0 is none */
 	__u32 reserved[5];
 };
 

@@ -91,6 +91,7 @@ static void event_handle(struct manager *m, const struct ipsp_event *e)
 		   e->event == IPSP_EVENT_STACK_BROKEN) {
 		fprintf(stderr, "ipsec-portd: %s: stack %u gone: event %u cause %u pending %llu\n",
 			m->name, e->stack, e->event, e->cause, (unsigned long long)e->count);
+		child_count(m);		/* it may have ended because fewer are wanted now */
 		child_detached(m, e->stack, e->pid);
 	}
 }
