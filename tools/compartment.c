@@ -210,8 +210,8 @@ static int set_stacks(const char *name)
 			return 0;
 		nanosleep(&pause, NULL);
 	}
-	fprintf(stderr, "ipsec-portctl: compartment %s: stacks %u, wanted %u; spares %u, wanted %u\n", name,
-		c.stacks_attached, c.stacks, c.spares_attached, c.spares);
+	fprintf(stderr, "ipsec-portctl: compartment %s: stacks %u, wanted %u; spares %u, wanted %u\n",
+		name, c.stacks_attached, c.stacks, c.spares_attached, c.spares);
 	return 1;
 }
 
@@ -241,7 +241,8 @@ static void print_one(const struct portctl *p, const struct ipsp_compartment *c)
 {
 	if (p->json)
 		printf("{\"name\":\"%s\",\"stacks\":%u,\"stacks-attached\":%u,\"spares\":%u,"
-		       "\"spares-attached\":%u,\"manager\":%u,\"fail\":\"%s\",\"deadline\":%u,\"generation\":%u,\"handles\":%u}\n",
+		       "\"spares-attached\":%u,\"manager\":%u,\"fail\":\"%s\",\"deadline\":%u,"
+		       "\"generation\":%u,\"handles\":%u}\n",
 		       c->name, c->stacks, c->stacks_attached, c->spares, c->spares_attached,
 		       c->manager_attached, c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles);
 	else

@@ -53,7 +53,8 @@ static const char *poison_type(const struct poison *k)
 
 static int poison_describe(const struct poison *k, char *to, size_t size)
 {
-	return snprintf(to, size, "ipsec-port compartment %s stack %u %s ticket %llu %s handle %u: two stacks died on it",
+	return snprintf(to, size,
+			"ipsec-port compartment %s stack %u %s ticket %llu %s handle %u: two stacks died on it",
 			k->about.name, k->about.stack, k->engine, (unsigned long long)k->about.ticket,
 			poison_type(k), k->about.handle);
 }
