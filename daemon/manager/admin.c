@@ -315,7 +315,12 @@ static int manager_update(struct request *r)
 /* Of which kind the stacks are, for whoever looks at what they died on. */
 static int manager_stacks(struct request *r)
 {
-	text_add(r->out, "engine openssl build %s", IPSP_VERSION);
+	const __u32 *engine = r->m->options.engine;
+	unsigned i;
+
+	for (i = 0; i < sizeof(r->m->options.engine) / sizeof(*engine) && engine[i]; i++)
+		text_add(r->out, "%s%s", i ? "," : "engine ", algorithm_engine_name(engine[i]));
+	text_add(r->out, "%s build %s", i ? "" : "engine default", IPSP_VERSION);
 	return 0;
 }
 
