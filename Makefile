@@ -113,7 +113,7 @@ $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 # the product's stack, and a packet that it dies of
-$(B)/crash-stack: $(call objects,tests/crash/crash-stack.c $(stack) $(transform))
+$(B)/crash-stack: $(call objects,tests/crash/crash-stack.c $(stack) $(transform) $(shared))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=transform_answer -o $@ $^ $(libs)
 
