@@ -89,6 +89,7 @@ $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
+$(B)/obj/daemon/manager/%.o: cflags += -DIPSP_VERSION='"$(VERSION)"'
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)
@@ -96,7 +97,7 @@ $(B)/obj/%.o: %.c Makefile
 
 # ---- tests, fuzz targets, benches ------------------------------------------------------------------------------------
 
-tests: $(unit_tests) $(kselftests) $(sims)
+tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
@@ -110,6 +111,11 @@ $(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words) $(wildcar
 $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# the product's stack, and a packet that it dies of
+$(B)/crash-stack: $(call objects,tests/crash/crash-stack.c $(stack) $(transform) $(shared))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=transform_answer -o $@ $^ $(libs)
 
 bench-bin: $(benches)
 $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
@@ -185,4 +191,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack

@@ -9,6 +9,7 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/virtio_net.h>
 #include <net/addrconf.h>
@@ -560,10 +561,19 @@ static long answer_take(struct stack *s)
 	spin_lock_bh(&c->lock);
 	ipsp_deal_run(c);
 	ipsp_stream_progress(s);
+	ipsp_share_leave(s);
 	spin_unlock_bh(&c->lock);
 	ipsp_release_run(c);
 	mutex_unlock(&s->kick);
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
+}
+
+/* Killed in its sleep: its end is known now, not when all of its memory has been freed. */
+static long answer_interrupted(struct stack *s)
+{
+	if (fatal_signal_pending(current))
+		ipsp_stream_break(s, IPSP_BROKEN_NONE);
+	return -EINTR;
 }
 
 long ipsp_answer_kick(struct stack *s, unsigned long flags)
@@ -578,6 +588,6 @@ long ipsp_answer_kick(struct stack *s, unsigned long flags)
 		return err;
 	if (wait_event_interruptible(s->wait, ipsp_stream_has_work(s) ||
 				     READ_ONCE(s->state) == STACK_BROKEN))
-		return -EINTR;
+		return answer_interrupted(s);
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
 }

@@ -14,6 +14,7 @@ static const struct {
 	{ "compartment", compartment_main, "add NAME [OPTION VALUE]... | del NAME | set NAME ... | show NAME | list" },
 	{ "rule", rule_main, "set FILE | list" },
 	{ "stat", stat_main, "[NAME]" },
+	{ "poison", poison_main, "list NAME | save NAME [FILE]" },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy" },
 };
@@ -54,13 +55,13 @@ static int dispatch(const struct portctl *p, struct words *w)
 	size_t i;
 
 	if (!name)
-		return portctl_usage("no command; wanted: compartment, rule, stat, state, policy");
+		return portctl_usage("no command; wanted: compartment, rule, stat, poison, state, policy");
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(p, w);
-	if (!strcmp(name, "events") || !strcmp(name, "poison") || !strcmp(name, "relay"))
+	if (!strcmp(name, "events") || !strcmp(name, "relay"))
 		return portctl_usage("command \"%s\": not served yet", name);
-	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, state, policy", name);
+	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, poison, state, policy", name);
 }
 
 /* Options may stand anywhere; what is left is the command. 0, or an exit status. */

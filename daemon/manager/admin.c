@@ -289,17 +289,43 @@ static int policy_count(struct request *r)
 
 static int manager_show(struct request *r)
 {
+	const struct child *c = r->m->child;
+	const int json = r->flags & IPSP_ADMINF_JSON;
 	char engines[64];
 	struct text t;
+	unsigned i;
 
 	text_init(&t, engines, sizeof(engines));
 	option_engines_text(&t, r->m->options.engine);
-	if (r->flags & IPSP_ADMINF_JSON)
-		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u,\"engine\":\"%s\"}\n",
-			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies, engines);
-	else
-		text_add(r->out, "manager %d stack %d states %u policies %u engine %s\n", getpid(),
-			 r->m->child.pid, r->m->database->sas, r->m->database->policies, engines);
+	text_add(r->out, json ? "{\"manager\":%d,\"states\":%u,\"policies\":%u,\"engine\":\"%s\",\"stacks\":[" :
+		 "manager %d states %u policies %u engine %s\n", getpid(), r->m->database->sas,
+		 r->m->database->policies, engines);
+	for (i = 0; i < r->m->wanted; i++)
+		text_add(r->out, json ? "%s{\"stack\":%u,\"pid\":%d,\"state\":\"%s\",\"quick-deaths\":%u}" :
+			 "%sstack %u pid %d %s quick-deaths %u\n", json && i ? "," : "", i, c[i].pid,
+			 child_state(&c[i]), c[i].quick_deaths);
+	if (json)
+		text_add(r->out, "]}\n");
+	return 0;
+}
+
+/* How many stacks the compartment has was changed. */
+static int manager_update(struct request *r)
+{
+	int err = child_count(r->m);
+
+	return err ? admin_fail(r, r->m->name, err) : 0;
+}
+
+/* Of which kind the stacks are, for whoever looks at what they died on. */
+static int manager_stacks(struct request *r)
+{
+	const __u32 *engine = r->m->options.engine;
+	unsigned i;
+
+	for (i = 0; i < sizeof(r->m->options.engine) / sizeof(*engine) && engine[i]; i++)
+		text_add(r->out, "%s%s", i ? "," : "engine ", algorithm_engine_name(engine[i]));
+	text_add(r->out, "%s build %s", i ? "" : "engine default", IPSP_VERSION);
 	return 0;
 }
 
@@ -319,7 +345,8 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
-	{ "manager", "show", manager_show },
+	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
+	{ "manager", "stacks", manager_stacks },
 };
 
 static int admin_run(struct request *r)

@@ -9,12 +9,14 @@
 
 static int take_stacks(struct words *w, const char *name, void *target)
 {
-	struct option_set *o = target;
+	return word_number32(w, name, 1, IPSP_STACKS_MAX,
+			     &((struct option_set *)target)->compartment.stacks);
+}
 
-	if (word_number32(w, name, 1, IPSP_STACKS_MAX, &o->compartment.stacks))
-		return -EINVAL;
-	return o->compartment.stacks == 1 ? 0 :
-	       word_not_served(w, name, w->word[w->at - 1], "1");
+static int take_spares(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 0, IPSP_STACKS_MAX - 1,
+			     &((struct option_set *)target)->compartment.spares);
 }
 
 static uint32_t engine_of(const char *name, size_t length)
@@ -200,7 +202,8 @@ static int take_legacy(struct words *w, const char *name, void *target)
 }
 
 static const struct word_entry option_words[] = {
-	{ "stacks", take_stacks }, { "engine", take_engine }, { "quorum", take_quorum },
+	{ "stacks", take_stacks }, { "spares", take_spares },
+	{ "engine", take_engine }, { "quorum", take_quorum },
 	{ "cpus", take_cpus }, { "fail", take_fail }, { "deadline", take_deadline },
 	{ "successor", take_successor }, { "ring", take_ring }, { "max-sas", take_handles },
 	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
@@ -243,6 +246,8 @@ void option_text(struct text *t, const struct option_set *o)
 	const struct ipsp_compartment *c = &o->compartment;
 
 	text_add(t, "[compartment]\nfail = %s\n", c->fail ? "open" : "closed");
+	text_number(t, "stacks", c->stacks, 0);
+	text_number(t, "spares", c->spares, 0);
 	text_number(t, "deadline", c->deadline_ms, 0);
 	text_number(t, "successor", c->successor_ms, 0);
 	text_number(t, "ring", c->down_size, 0);
