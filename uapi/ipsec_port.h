@@ -231,6 +231,7 @@ struct ipsp_features {
 	X(CLOSED,		"closed") \
 	X(NOT_SERVED,		"not-served") \
 	X(HOLD_EXPIRED,		"hold-expired") \
+	X(ENCAP,		"encapsulation") \
 	X(NO_QUORUM,		"no-quorum") \
 	/* a stack's */ \
 	X(POLICY,		"policy") \
@@ -522,7 +523,7 @@ struct ipsp_handle {
 	__be32 spi;
 	__u8  source[16];
 	__u8  destination[16];
-	__be16 encap_source;		/* both 0; else not served yet */
+	__be16 encap_source;		/* ports of ESP in UDP, RFC 3948; both 0: none */
 	__be16 encap_destination;
 	__u16 fixed;			/* IP + ESP + IV + ICV, bytes */
 	__u16 align;			/* power of two, 1..256 */
@@ -539,7 +540,10 @@ struct ipsp_handle {
 	__u64 packets, bytes;
 	__u64 dropped, replayed, integrity_failed;
 	__u64 used_first, used_last;	/* CLOCK_REALTIME; 0 = never */
-	__u64 reserved[8];
+	__u8  peer[16];			/* inbound, ESP in UDP: where authentic packets came from */
+	__be16 peer_port;
+	__u16 reserved16[3];
+	__u64 reserved[5];
 };
 
 /* ---- port ioctls ---------------------------------------------------------------------------------- */
@@ -814,6 +818,7 @@ struct ipsp_snapshot {
 #define IPSP_EVENT_MISMATCH		8	/* not served yet */
 #define IPSP_EVENT_CEILING		9	/* `handle` nears its ceiling */
 #define IPSP_EVENT_LOST			10	/* `count` events did not fit */
+#define IPSP_EVENT_MAPPING		11	/* `handle`'s peer has another address or port */
 
 #define IPSP_BROKENS(X) \
 	X(INDEX,	"index")	/* a ring index jumped */ \

@@ -285,6 +285,17 @@ static int run_continue(struct transform *t, struct turn *turn)
 	return 0;
 }
 
+/*
+ * RFC 3948 3.1.2: a NAT has changed addresses that the transport checksum covers. The ICV
+ * has vouched for the text.
+ */
+static int unprotect_is_natted(const struct transform *t, const struct turn *turn)
+{
+	const struct sad_sa *sa = sad_find(&t->sad, turn->packet->stamp[0].handle);
+
+	return sa->sa.mode == IPSP_SA_TRANSPORT && sa->sa.encap_source;
+}
+
 static void transform_unprotect(struct transform *t, struct turn *turn)
 {
 	if (!turn->opened)
@@ -294,6 +305,8 @@ static void transform_unprotect(struct transform *t, struct turn *turn)
 		return;
 	}
 	answer_packets(turn, 1, turn->len, turn->len);
+	if (unprotect_is_natted(t, turn))
+		turn->answer->offload.flags = IPSP_OFFLOAD_DATA_VALID;
 	run_open(t, turn);
 }
 

@@ -212,6 +212,7 @@ static int run(struct manager *m, const char *config)
 	err = child_count(m);
 	if (err)
 		return complain(m->name, err);
+	encap_open_all(m);
 	port_readable(m);	/* a predecessor's stacks are told of first: they go on */
 	loop(m);
 	child_end(m);

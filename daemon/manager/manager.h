@@ -6,6 +6,7 @@
  *   main      options, configuration, the loop
  *   database  SAs and policies in a memfd that the port keeps: survives the manager
  *   control   records to the stacks: SA, policy, snapshot
+ *   encap     sockets for ESP in UDP
  *   child     the stack processes
  *   admin     requests of ipsec-portctl: a table of commands
  */
@@ -45,6 +46,14 @@ struct child {
 	unsigned quick_deaths;
 };
 
+/* A socket on a port that carries ESP in UDP; port 0: free */
+#define ENCAP_MAX 16
+struct encap {
+	int fd;
+	__be16 port;
+	__u8 family;
+};
+
 struct manager {
 	const char *name;
 	const char *stack_path;
@@ -56,6 +65,7 @@ struct manager {
 	struct database *database;
 	unsigned wanted;		/* stacks and spares, as the kernel says */
 	struct child child[IPSP_STACKS_MAX];	/* by their index at the port */
+	struct encap encap[ENCAP_MAX];
 	__u8 hash_key[IPSP_HASH_KEY_LEN];
 };
 
@@ -76,6 +86,11 @@ int control_sa(struct manager *m, int target, __u16 type, const struct ipsp_sa *
 int control_policy(struct manager *m, int target, __u32 operation,
 		   const struct ipsp_policy_entry *entry, uint32_t count);
 int control_snapshot(struct manager *m, int target);
+
+/* encap.c: sockets for the SAs in the database */
+void encap_open(struct manager *m, const struct ipsp_sa *sa);
+void encap_open_all(struct manager *m);		/* what a predecessor had */
+void encap_sweep(struct manager *m);		/* closes those that no SA wants */
 
 /* child.c */
 uint64_t child_now(void);

@@ -203,18 +203,19 @@ algorithm_words() {
 	esac
 }
 
-# protect MODE FAMILIES ALGORITHM [window N] [esn]
+# protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
 #   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
 protect() {
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
-	local out_l out_r net_l net_r end other
+	local out_l out_r net_l net_r end other to_right=() to_left=()
 	shift 3
 	while [ $# -gt 0 ]; do
 		case $1 in
 		window) window=$2; shift 2 ;;
 		esn) flags=(esn); shift ;;
+		encap) to_right=(encap espinudp "$2" "$3" 0.0.0.0) to_left=(encap espinudp "$3" "$2" 0.0.0.0); shift 3 ;;
 		*) say "protect: $1?"; return 1 ;;
 		esac
 	done
@@ -237,9 +238,9 @@ protect() {
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
 		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" || return 1
 		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" || return 1
 	done
 	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
 	policy right $net_r $net_l $out_r $out_l "$mode" || return 1
