@@ -490,6 +490,30 @@ static bool redirector_is_local(struct net *net, const struct sk_buff *skb, u8 f
 }
 
 /*
+ * In transport mode ESP in UDP comes from an address that a rule covers, maybe in fragments.
+ * Those are gathered apart from all others, so that none gets to what came out of a stack;
+ * the whole is judged at LOCAL_IN. IPv6's reassembly cannot be asked so: there they end.
+ */
+#define ENCAP_DEFRAG	0x69707370	/* beside enum ip_defrag_users */
+
+static bool encap_may_be_of(struct net *net, const struct look *l)
+{
+	return l->tuple.family == 4 && l->tuple.direction == IPSP_DIR_IN &&
+	       l->tuple.protocol == IPPROTO_UDP &&
+	       atomic_read(&ipsp_net(net)->handles_encap[IPSP_DIR_IN]);
+}
+
+static unsigned int encap_gather(struct net *net, struct sk_buff *skb)
+{
+	int err;
+
+	local_bh_disable();
+	err = ip_defrag(net, skb, ENCAP_DEFRAG);
+	local_bh_enable();
+	return err ? NF_STOLEN : NF_ACCEPT;
+}
+
+/*
  * Before anyone reassembles: a whole packet is judged by what its first fragment came with,
  * so a clear one must never become the rest of one that came out of a stack. What may be
  * clear is left to the hooks that see it whole.
@@ -509,6 +533,8 @@ static noinline unsigned int redirector_fragment(struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
 		return NF_ACCEPT;
+	if (encap_may_be_of(state->net, &l))
+		return encap_gather(state->net, skb);
 	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
 }
 
