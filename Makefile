@@ -98,6 +98,8 @@ $(B)/obj/%.o: %.c Makefile
 
 tests: $(unit_tests) $(kselftests) $(sims)
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
+$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control))
+$(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
@@ -117,8 +119,14 @@ $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 fuzz: $(fuzzers)
+# beside the parts: what of the manager a target drives. It has no kernel: its ioctls end in the target.
+fuzz_objects = $(patsubst %.c,$(B)/obj-fuzz/%.o,$(1))
+$(B)/fuzz/fuzz_config: $(call fuzz_objects,daemon/manager/config.c)
+$(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control
+$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database policy sa))
+$(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
-$(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(patsubst %.c,$(B)/obj-fuzz/%.o,$(parts))
+$(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(call fuzz_objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(CFLAGS) $(sanitize) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(libs)
 $(B)/obj-fuzz/%.o: %.c Makefile
