@@ -5,6 +5,7 @@
 
 #include "words/policy.h"
 #include "words/rule.h"
+#include "words/state.h"
 
 static char bytes[512], said[1024];
 static const char *row[WORD_COUNT_MAX];
@@ -68,6 +69,25 @@ START_TEST(test_numbers_refused)
 }
 END_TEST
 
+/* A key where its algorithm's name should be, or glued to it, is in no complaint: that may go to a log. */
+START_TEST(test_no_key_in_complaint)
+{
+	static const char *const lines[] = {
+		"src 192.0.2.1 dst 192.0.2.2 proto esp spi 4097 aead 0x000102030405060708090a0b0c0d0e0f10111213 128",
+		"src 192.0.2.1 dst 192.0.2.2 proto esp spi 4097 "
+		"aead rfc4106(gcm(aes))0x000102030405060708090a0b0c0d0e0f10111213 128",
+		"src 192.0.2.1 dst 192.0.2.2 proto esp spi 4097 "
+		"aead rfc4106(gcm(aes)) 0x000102030405060708090a0b0c0d0e0f1011121 128",
+	};
+	struct state_line state;
+
+	line(lines[_i]);
+	ck_assert_int_ne(state_parse(&w, &state, false), 0);
+	ck_assert_ptr_null(strstr(w.error, "0x0001"));
+	ck_assert_ptr_nonnull(strstr(w.error, "aead"));
+}
+END_TEST
+
 /* ---- rules ----------------------------------------------------------------------------- */
 
 /* One family's rule without prefixes is no rule for both. */
@@ -114,6 +134,7 @@ int main(void)
 
 	tcase_add_test(c, test_long_numbers);
 	tcase_add_loop_test(c, test_numbers_refused, 0, 10);
+	tcase_add_loop_test(c, test_no_key_in_complaint, 0, 3);
 	tcase_add_test(c, test_rule_family);
 	tcase_add_test(c, test_rule_whole);
 	tcase_add_loop_test(c, test_rule_refused, 0, 15);
