@@ -155,8 +155,7 @@ static void list_choices(char *list, size_t room, const struct word_choice *choi
 			text_add(&t, "%s%s", t.used ? ", " : "", choice[i].name);
 }
 
-/* Where a name should be there may be a key, or a name and a key without the blank: neither is shown. */
-static void show_no_key(char *part, size_t room, const char *seen)
+void word_show_no_key(char *part, size_t room, const char *seen)
 {
 	const size_t longest_number = sizeof("0xffffffffffffffff") - 1;
 	const char *digits = strstr(seen, "0x");
@@ -170,8 +169,8 @@ static void show_no_key(char *part, size_t room, const char *seen)
 int word_pick(struct words *w, const char *name, const struct word_choice *choice,
 	      size_t count, uint32_t *value)
 {
-	char list[256], shown[WORD_ERROR_MAX];
 	const char *seen;
+	char list[256];
 	size_t i;
 
 	if (word_value(w, name, &seen))
@@ -185,8 +184,7 @@ int word_pick(struct words *w, const char *name, const struct word_choice *choic
 		*value = choice[i].value;
 		return 0;
 	}
-	show_no_key(shown, sizeof(shown), seen);
-	return word_bad(w, name, shown, list);
+	return word_bad(w, name, seen, list);
 }
 
 /* The number in front of `end`, or the whole word; what is longer than any number is none, not its first digits. */
