@@ -296,7 +296,7 @@ static int check_lengths(struct words *w, const char *name, const char *what, ui
 
 static int unknown_algorithm(struct words *w, const char *name, enum algorithm_kind kind, const char *seen)
 {
-	char allowed[400];
+	char allowed[400], shown[61];
 	const struct algorithm *a;
 	struct text t;
 
@@ -304,7 +304,8 @@ static int unknown_algorithm(struct words *w, const char *name, enum algorithm_k
 	for (a = algorithm_table; *a->name; a++)
 		if (a->kind == kind)
 			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
-	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.60s\": no engine has it; allowed: %s", name, seen, allowed);
+	word_show_no_key(shown, sizeof(shown), seen);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": no engine has it; allowed: %s", name, shown, allowed);
 }
 
 /* NAME KEY; the table's name for it, whatever was given. */
