@@ -12,6 +12,7 @@
 #include "compartment.h"
 #include "poison.h"
 #include "port.h"
+#include "relay.h"
 #include "rule.h"
 
 static int control_features(struct net *net, void *arg)
@@ -19,7 +20,7 @@ static int control_features(struct net *net, void *arg)
 	struct ipsp_features *f = arg;
 
 	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE |
-		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP;
+		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP | IPSP_FEATURE_RELAY;
 	f->stacks_max = IPSP_STACKS_MAX;
 	f->rules_max = IPSP_RULES_MAX;
 	f->window_max = IPSP_WINDOW_MAX;
@@ -39,6 +40,9 @@ static const struct call control_calls[] = {
 	  .control = ipsp_compartment_get },
 	{ IPSP_CTL_RULES_SET, CALL_RESERVED(ipsp_rules), .tells = true, .control = ipsp_rule_set },
 	{ IPSP_CTL_RULES_GET, CALL_RESERVED(ipsp_rules), .tells = true, .control = ipsp_rule_get },
+	{ IPSP_CTL_RELAY_SET, CALL_RESERVED(ipsp_relay), .locked = true,
+	  .control = ipsp_relay_set },
+	{ IPSP_CTL_RELAY_GET, .locked = true, .control = ipsp_relay_get },
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
 	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .locked = true, .tells = true,
 	  .control = ipsp_poison_get },

@@ -2,6 +2,7 @@
 /* main.c - the rooms of the module in the order they open, and in reverse */
 #include <linux/build_bug.h>
 #include <linux/module.h>
+#include "bypass.h"
 #include "compartment.h"
 #include "handle.h"
 #include "ipsec_port_ring.h"
@@ -9,6 +10,7 @@
 #include "netns.h"
 #include "port.h"
 #include "redirector.h"
+#include "relay.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -31,6 +33,8 @@ static const struct room rooms[] = {
 	{ ipsp_reinject_init, ipsp_reinject_exit },
 	{ ipsp_port_class_init, ipsp_port_class_exit },	/* outlives the compartments' nodes */
 	{ ipsp_compartment_init, ipsp_compartment_exit },
+	{ ipsp_bypass_init, ipsp_bypass_exit },
+	{ ipsp_relay_init, ipsp_relay_exit },
 	{ ipsp_netns_init, ipsp_netns_exit },		/* hooks: packets from here on */
 	{ ipsp_input_init, ipsp_input_exit },
 	{ ipsp_port_init, ipsp_port_exit },		/* users from here on */

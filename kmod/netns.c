@@ -5,6 +5,7 @@
 #include "memo.h"
 #include "netns.h"
 #include "redirector.h"
+#include "relay.h"
 #include "rule.h"
 
 unsigned int ipsp_net_id;
@@ -33,6 +34,7 @@ err_handle:
 /* Before any device goes: no packet comes any more, and none that waited stays. */
 static void netns_pre_exit(struct net *net)
 {
+	ipsp_relay_net_exit(net);
 	ipsp_redirector_net_exit(net);
 	ipsp_rule_net_exit(net);
 	ipsp_compartment_net_exit(net);

@@ -9,6 +9,7 @@
 #include <net/netns/generic.h>
 #include "ipsec_port.h"
 
+struct relay;
 struct rule_table;
 
 struct ipsp_net {
@@ -19,6 +20,7 @@ struct ipsp_net {
 	atomic64_t drop[IPSP_DROP_COUNT];	/* that belong to no compartment */
 	struct dst_ops divert4;			/* of diverted dsts, see divert.c */
 	struct dst_ops divert6;
+	struct relay __rcu *relay;		/* written under ipsp_compartment_mutex */
 };
 
 extern unsigned int ipsp_net_id;

@@ -20,7 +20,11 @@
 #include "compartment.h"
 #include "handle.h"
 #include "port.h"
+#include "relay.h"
 #include "stream.h"
+
+#define PORT_MINOR_XFRM	(IPSP_COMPARTMENTS_MAX + 1)
+#define PORT_MINORS	(PORT_MINOR_XFRM + 1)
 
 static dev_t port_devt;
 static struct cdev port_cdev;
@@ -368,6 +372,8 @@ static int port_open(struct inode *inode, struct file *file)
 		replace_fops(file, fops_get(control));
 		return 0;
 	}
+	if (iminor(inode) == PORT_MINOR_XFRM)
+		return ipsp_agent_open(inode, file);
 	p = kzalloc(sizeof(*p), GFP_KERNEL_ACCOUNT);
 	if (!p)
 		return -ENOMEM;
@@ -461,7 +467,8 @@ static char *port_devnode(ipsp_devnode_device *dev, umode_t *mode, kuid_t *uid, 
 		*uid = make_kuid(&init_user_ns, c->config.owner_uid);
 		*gid = make_kgid(&init_user_ns, c->config.owner_gid);
 	}
-	return kasprintf(GFP_KERNEL, "ipsec-port/%s", c ? c->config.name : "control");
+	return kasprintf(GFP_KERNEL, "ipsec-port/%s", c ? c->config.name :
+			 MINOR(dev->devt) == PORT_MINOR_XFRM ? IPSP_XFRM_NAME : "control");
 }
 
 static const struct device_type port_type = { .name = "ipsec-port", .devnode = port_devnode };
@@ -502,25 +509,25 @@ void ipsp_port_forget(struct compartment *c)
 	wake_up_interruptible_all(&c->mailbox.wait);
 }
 
-static struct device *port_control_device;
+static struct device *port_control_device, *port_xfrm_device;
 
 /* What compartments' nodes need: there before the first, and after the last. */
 int ipsp_port_class_init(void)
 {
-	int err = alloc_chrdev_region(&port_devt, 0, IPSP_COMPARTMENTS_MAX + 1, "ipsec-port");
+	int err = alloc_chrdev_region(&port_devt, 0, PORT_MINORS, "ipsec-port");
 
 	if (err)
 		return err;
 	err = class_register(&port_class);
 	if (err)
-		unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
+		unregister_chrdev_region(port_devt, PORT_MINORS);
 	return err;
 }
 
 void ipsp_port_class_exit(void)
 {
 	class_unregister(&port_class);
-	unregister_chrdev_region(port_devt, IPSP_COMPARTMENTS_MAX + 1);
+	unregister_chrdev_region(port_devt, PORT_MINORS);
 }
 
 int ipsp_port_init(void)
@@ -529,18 +536,28 @@ int ipsp_port_init(void)
 
 	cdev_init(&port_cdev, &port_fops);
 	port_cdev.owner = THIS_MODULE;
-	err = cdev_add(&port_cdev, port_devt, IPSP_COMPARTMENTS_MAX + 1);
+	err = cdev_add(&port_cdev, port_devt, PORT_MINORS);
 	if (err)
 		return err;
 	port_control_device = ipsp_port_device(0, "control", NULL);
 	err = PTR_ERR_OR_ZERO(port_control_device);
 	if (err)
-		cdev_del(&port_cdev);
+		goto err_cdev;
+	port_xfrm_device = ipsp_port_device(PORT_MINOR_XFRM, IPSP_XFRM_NAME, NULL);
+	err = PTR_ERR_OR_ZERO(port_xfrm_device);
+	if (err)
+		goto err_control;
+	return 0;
+err_control:
+	device_unregister(port_control_device);
+err_cdev:
+	cdev_del(&port_cdev);
 	return err;
 }
 
 void ipsp_port_exit(void)
 {
+	device_unregister(port_xfrm_device);
 	device_unregister(port_control_device);
 	cdev_del(&port_cdev);
 }

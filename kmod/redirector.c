@@ -23,6 +23,7 @@
 #include <net/route.h>
 #include <net/xfrm.h>
 #include "compat/compat.h"
+#include "bypass.h"
 #include "compartment.h"
 #include "encap.h"
 #include "handle.h"
@@ -47,6 +48,7 @@ struct look {				/* at one packet */
 	const struct rule *rule;
 	u16 flags;
 	enum flow_stage stage;
+	bool by_socket;			/* passes because its socket says so */
 };
 
 enum outcome { PASS, DROP, LOST, TO_PORT };
@@ -66,6 +68,7 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 {
 	l->flags = 0;
 	l->rule = NULL;
+	l->by_socket = false;
 	if (!rcu_access_pointer(ipsp_net(net)->rules))
 		return ipsp_closed ? DROP : PASS;
 	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
@@ -74,6 +77,11 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		ipsp_packet_undo_dnat(skb, &l->tuple);
 	if (ipsp_packet_is_discovery(&l->tuple))
 		return PASS;
+	if (direction == IPSP_DIR_OUT &&
+	    ipsp_bypass_by_socket(skb_to_full_sk(skb), direction)) {
+		l->by_socket = true;	/* not remembered: others may get its ports */
+		return PASS;
+	}
 	l->rule = ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb));
 	if (!l->rule || l->rule->config.action == IPSP_RULE_BYPASS)
 		return PASS;
@@ -165,7 +173,8 @@ static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 
 	o = redirector_look(net, skb, state_family(state), IPSP_DIR_OUT, dev, &l);
 	if (o == PASS) {
-		ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
+		if (!l.by_socket)
+			ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
 		return NF_ACCEPT;
 	}
 	if (redirector_is_own(net, skb, &l.tuple))
@@ -460,6 +469,8 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 		return NF_ACCEPT;
 	}
 	if (redirector_is_ours_to_open(state->net, skb, &l))
+		return NF_ACCEPT;
+	if (ipsp_bypass_by_receiver(state->net, skb, &l.tuple))
 		return NF_ACCEPT;
 	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
 	    !ipsp_rule_protects(l.rule)) {

@@ -15,6 +15,7 @@ static const struct {
 	{ "rule", rule_main, "set FILE | list" },
 	{ "stat", stat_main, "[NAME]" },
 	{ "poison", poison_main, "list NAME | save NAME [FILE]" },
+	{ "relay", relay_main, "enable | disable | show: XFRM netlink to ipsec-port-keyd" },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy" },
 };
@@ -55,13 +56,13 @@ static int dispatch(const struct portctl *p, struct words *w)
 	size_t i;
 
 	if (!name)
-		return portctl_usage("no command; wanted: compartment, rule, stat, poison, state, policy");
+		return portctl_usage("no command; wanted: compartment, rule, stat, poison, relay, state, policy");
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].run(p, w);
-	if (!strcmp(name, "events") || !strcmp(name, "relay"))
+	if (!strcmp(name, "events"))
 		return portctl_usage("command \"%s\": not served yet", name);
-	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, poison, state, policy", name);
+	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, poison, relay, state, policy", name);
 }
 
 /* Options may stand anywhere; what is left is the command. 0, or an exit status. */

@@ -15,6 +15,7 @@ struct portctl {
 int compartment_main(const struct portctl *p, struct words *w);
 int rule_main(const struct portctl *p, struct words *w);
 int poison_main(const struct portctl *p, struct words *w);
+int relay_main(const struct portctl *p, struct words *w);
 int stat_main(const struct portctl *p, struct words *w);
 int manager_main(const struct portctl *p, struct words *w);	/* state, policy */
 

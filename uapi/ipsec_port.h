@@ -39,6 +39,10 @@
  *                              packet; out: a ticket that two stacks died on, and its
  *                              packet. ENOENT: none of that index; EMSGSIZE: `length`
  *                              says what it needs
+ *   IPSP_CTL_RELAY_SET         in: ipsp_relay; with IPSP_RELAYF_ON the namespace's
+ *                              NETLINK_XFRM is ours (see 7), without it is let go.
+ *                              EADDRINUSE: another module has it (xfrm_user)
+ *   IPSP_CTL_RELAY_GET         out: ipsp_relay
  *
  * 2. A port, /dev/ipsec-port/NAME
  *   open, then IPSP_IOC_ATTACH in one role. The descriptor belongs to the mm that
@@ -154,6 +158,35 @@
  *   The ticket at which the index of a dying stack points is suspected to be what it died
  *   on. After two such deaths it is poison: dropped, counted, told in an event, and kept for
  *   IPSP_CTL_POISON, the last IPSP_POISON_KEPT of a compartment.
+ *
+ * 7. The relay, /dev/ipsec-port/xfrm (mode 0600)
+ *   Where RELAY_SET asked for it, NETLINK_XFRM messages of the namespace go to one
+ *   keying agent and its answers come back. The module looks at struct nlmsghdr and
+ *   nothing behind it; it checks CAP_NET_ADMIN as the kernel does. Who opens the device
+ *   is the agent of its own network namespace: EPERM without CAP_NET_ADMIN over it,
+ *   ENOTCONN where the relay is not on, EBUSY where there is an agent. Its release ends it.
+ *   read() gives, write() takes one message: a struct ipsp_xfrm, and behind it netlink
+ *   messages as they are on the socket. read(): EMSGSIZE if the room is too small, EPIPE
+ *   once the relay is off. poll: POLLIN, POLLOUT always, POLLERR when off.
+ *
+ *     from the relay
+ *       REQUEST    one netlink message of socket `portid`
+ *       DUMP       the same, a dump: wanted are the entries from `cursor` on (0, 0 at
+ *                  first; otherwise what the last PART said), in at most `room` bytes
+ *     from the agent
+ *       ANSWER     to the socket that sent request `id`: none or several messages; with
+ *                  IPSP_XFRMF_DONE the request is over. ENOENT: it is already
+ *       PART       to DUMP `id`: entries; IPSP_XFRMF_MORE: `cursor` says where the rest
+ *                  begins. With `error` (negative) the dump ends in it. EMSGSIZE: more than
+ *                  `room`
+ *       MULTICAST  to all sockets of the namespace that joined `group` (XFRMNLGRP_*),
+ *                  from port id 0
+ *
+ *   Requests are read fairly: one of each sender in turn. A sender with
+ *   IPSP_XFRM_SENDER_MAX requests out waits, a second at most, then ENOBUFS. No agent, one
+ *   that goes: each of them ends in ECONNREFUSED at once; one that does not answer for
+ *   ten seconds: ETIMEDOUT. A dump goes at its reader's pace. Messages are zeroed when
+ *   they leave the relay's memory.
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H
@@ -449,6 +482,8 @@ struct ipsp_poison {
 #define IPSP_CTL_RULES_GET	 _IOWR(IPSP_MAGIC, 0x06, struct ipsp_rules)
 #define IPSP_CTL_STATS		 _IOWR(IPSP_MAGIC, 0x07, struct ipsp_stats)
 #define IPSP_CTL_POISON		 _IOWR(IPSP_MAGIC, 0x08, struct ipsp_poison)
+#define IPSP_CTL_RELAY_GET	 _IOR(IPSP_MAGIC, 0x09, struct ipsp_relay)
+#define IPSP_CTL_RELAY_SET	 _IOW(IPSP_MAGIC, 0x0c, struct ipsp_relay)
 
 /* ---- port: roles and layout ------------------------------------------------------------ */
 
@@ -866,6 +901,45 @@ struct ipsp_admin {
 	__u32 start;			/* request: entries of a list to leave out; reply: where
 					 * the list goes on that this much did not hold, or 0 */
 	__u32 reserved[6];
+};
+
+/* ---- the relay ------------------------------------------------------------------------------------------ */
+
+#define IPSP_XFRM_NAME		"xfrm"	/* the device's */
+#define IPSP_XFRM_MAX		(64u << 10)	/* bytes behind a struct ipsp_xfrm */
+#define IPSP_XFRM_SENDER_MAX	64	/* requests of one socket that are out */
+
+#define IPSP_RELAYF_ON		(1u << 0)
+#define IPSP_RELAYF_AGENT	(1u << 1)	/* out: there is one */
+
+struct ipsp_relay {
+	__u32 flags;			/* IPSP_RELAYF_* */
+	__u32 waiting;			/* out: requests and dumps without an answer */
+	__u64 requests;			/* out: that came in */
+	__u64 refused;			/* out: of those, answered by the relay itself */
+	__u32 reserved[10];
+};
+
+#define IPSP_XFRM_REQUEST	1
+#define IPSP_XFRM_DUMP		2
+#define IPSP_XFRM_ANSWER	3
+#define IPSP_XFRM_PART		4
+#define IPSP_XFRM_MULTICAST	5
+
+#define IPSP_XFRMF_DONE		(1u << 0)
+#define IPSP_XFRMF_MORE		(1u << 1)
+
+struct ipsp_xfrm {
+	__u32 len;			/* of the whole, this header included */
+	__u32 type;			/* IPSP_XFRM_* */
+	__u64 id;			/* of the request or dump; 0: MULTICAST */
+	__u64 cursor[2];		/* DUMP, PART: the agent's, opaque */
+	__u32 portid;			/* REQUEST, DUMP: who asks */
+	__u32 flags;			/* IPSP_XFRMF_* */
+	__u32 room;			/* DUMP */
+	__u32 group;			/* MULTICAST */
+	__s32 error;			/* PART */
+	__u32 reserved[3];
 };
 
 #endif
