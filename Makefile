@@ -18,7 +18,7 @@ CC := gcc
 CFLAGS ?= -O2 -g
 FUZZ_CC := clang-14
 cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. -DIPSP_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
-libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium) -lIPSec_MB -pthread
+libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium libnl-3.0) -lIPSec_MB -pthread
 check_libs = $(shell pkg-config --libs check)
 
 # ---- what is there ---------------------------------------------------------------------------------------------------
@@ -28,10 +28,12 @@ transform := $(wildcard daemon/ipsec/*.c) $(wildcard daemon/crypto/*.c)
 stack := $(wildcard daemon/stack/*.c)
 # the words that a stack shares with those who keyed it
 shared := daemon/words/algorithm.c daemon/words/text.c
+# of the keying agent: what neither opens nor asks anybody
+keyd_parts := $(filter-out $(patsubst %,daemon/keyd/%.c,main relay compartment opener),$(wildcard daemon/keyd/*.c))
 # what a test, a bench or a fuzz target may call: all but the programs' main
 parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
-programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl
+programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -85,12 +87,14 @@ objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
 $(B)/ipsec-port-stack: $(call objects,$(stack) $(transform) $(shared))
+$(B)/ipsec-port-keyd: $(call objects,$(wildcard daemon/keyd/*.c) $(words))
 $(B)/ipsec-portctl: $(call objects,$(wildcard tools/*.c) $(words))
 $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
+$(B)/obj/daemon/keyd/%.o $(B)/obj/tests/unit/test_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -c -o $@ $<
@@ -101,6 +105,7 @@ tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control))
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
+$(B)/tests/test_keyd: $(call objects,$(keyd_parts))
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
@@ -131,6 +136,8 @@ $(B)/fuzz/fuzz_config: $(call fuzz_objects,daemon/manager/config.c)
 $(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control
 $(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database policy sa))
 $(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl
+$(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
+$(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(call fuzz_objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)

@@ -137,14 +137,15 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 
 	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
 		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
-		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu,\"engine\":\"%s\"",
+		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu,"
+		 "\"used-first\":%llu,\"used-last\":%llu,\"engine\":\"%s\"",
 		 r->out->used ? r->out->base[r->out->used - 1] == '}' ? "," : "" :
 				r->start ? "," : "",
 		 address_text(a, sa->sa.family, sa->sa.source),
 		 address_text(b, sa->sa.family, sa->sa.destination), __builtin_bswap32(sa->sa.spi),
 		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
 		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed,
-		 state_engine(r, sa));
+		 h->used_first, h->used_last, state_engine(r, sa));
 	if (h->encap_source && sa->sa.direction == IPSP_DIR_IN)
 		text_add(r->out, ",\"peer\":\"%s\",\"peer-port\":%u",
 			 address_text(a, sa->sa.family, h->peer), ntohs(h->peer_port));

@@ -116,20 +116,28 @@ static int request_exchange(int fd, struct device_buffer *b, struct device_reply
 	return 0;
 }
 
+int device_ask(int fd, __u32 flags, const char *const *word, int count,
+	       struct device_reply *reply)
+{
+	static struct device_buffer buffer;
+	int err = request_fill(&buffer, flags, reply->next, word, count);
+
+	if (!err)
+		err = request_exchange(fd, &buffer, reply);
+	explicit_bzero(&buffer, sizeof(buffer));
+	return err;
+}
+
 int device_request(const char *name, __u32 flags, const char *const *word, int count,
 		   struct device_reply *reply)
 {
-	static struct device_buffer buffer;
 	int fd = device_open(name, O_RDWR | O_CLOEXEC), err;
 
 	if (fd < 0)
 		return fd;
 	err = device_attach(fd, IPSP_ROLE_ADMIN, 0);
 	if (!err)
-		err = request_fill(&buffer, flags, reply->next, word, count);
-	if (!err)
-		err = request_exchange(fd, &buffer, reply);
-	explicit_bzero(&buffer, sizeof(buffer));
+		err = device_ask(fd, flags, word, count, reply);
 	close(fd);
 	return err;
 }

@@ -27,5 +27,8 @@ struct device_reply {
  */
 int device_request(const char *name, __u32 flags, const char *const *word, int count,
 		   struct device_reply *reply);
+/* The same at a port that is open and attached as an admin. */
+int device_ask(int fd, __u32 flags, const char *const *word, int count,
+	       struct device_reply *reply);
 
 #endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * keyd.h - ipsec-port-keyd: speaks XFRM netlink with IKE daemons and `ip xfrm`, and fills a
+ * compartment's databases by its manager's words
+ *
+ *   main         options, privileges, the loop
+ *   relay        messages of /dev/ipsec-port/xfrm
+ *   request      one request: its attributes, the table of handlers, its acknowledgement
+ *   store        what XFRM knows and the compartment does not, in a file of /run: survives us
+ *   sa           NEWSA ... FLUSHSA, ALLOCSPI, EXPIRE
+ *   sa_message   an SA as netlink tells it
+ *   sa_words     an SA as the manager is told it
+ *   policy, policy_message, policy_words    the same of policies
+ *   aevent       NEWAE, GETAE
+ *   info         counts of both databases
+ *   lifetime     what expires by time, bytes, packets
+ *   compartment  requests to the manager
+ *   opener       opens ports for the unprivileged part
+ *
+ * Handlers return 0 or a negative errno, as the kernel's; what fails changed nothing.
+ */
+#ifndef KEYD_KEYD_H
+#define KEYD_KEYD_H
+
+#include <linux/ipsec.h>
+#include <linux/xfrm.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ipsec_port.h"
+
+#define KEYD_SA_DIR	33		/* XFRMA_SA_DIR of newer kernels */
+#define KEYD_ATTR_MAX	KEYD_SA_DIR
+#define KEYD_BYTES_MAX	640		/* of an algorithm or an ESN window, name included */
+#define KEYD_TEXT_MAX	256
+#ifndef XFRM_MAX_DEPTH
+#define XFRM_MAX_DEPTH	6		/* the kernel's own header has it */
+#endif
+
+/* ---- the store ---------------------------------------------------------------------- */
+
+enum sa_state { SA_NONE, SA_LARVAL, SA_CHANGING, SA_VALID };
+
+struct keyd_bytes {
+	__u32 size;			/* 0: not given */
+	__u8 at[KEYD_BYTES_MAX];
+};
+
+/* Entries begin zeroed; `state` is written last and cleared first: a torn one is none. */
+struct keyd_sa {
+	__u32 state;			/* SA_* */
+	__u32 soft_told;		/* the soft expiry was told */
+	uint64_t id;			/* its age: later ones are greater */
+	struct xfrm_usersa_info info;	/* curlft: as last read */
+	struct xfrm_lifetime_cur before;	/* what a predecessor of the same SA had counted */
+	struct xfrm_mark mark, set_mark;
+	struct xfrm_encap_tmpl encap;
+	xfrm_address_t coaddr;
+	struct keyd_bytes aead, auth, cipher, esn;
+	struct xfrm_replay_state replay;
+	uint64_t last_used;
+	__u32 has_encap, has_coaddr;
+	__u32 if_id, extra_flags, tfc_pad, mapping_maxage;
+	__u32 replay_maxage, replay_maxdiff;
+	__u32 direction;		/* XFRMA_SA_DIR, 0: not given */
+	__u32 reserved;
+};
+
+struct keyd_policy {
+	__u32 state;			/* SA_NONE, SA_CHANGING, SA_VALID */
+	__u32 soft_told;
+	uint64_t id;
+	struct xfrm_userpolicy_info info;
+	struct xfrm_mark mark;
+	__u32 if_id, templates;
+	struct xfrm_user_tmpl template_[XFRM_MAX_DEPTH];
+};
+
+struct keyd_store {
+	uint64_t magic;
+	uint64_t next_id;
+	__u32 sas_max, policies_max;
+	__u32 sas, policies;		/* in use: those beyond are zero */
+	__u32 index_generator;
+	__u32 next_seq;
+	struct xfrmu_spdhthresh threshold[2];	/* IPv4, IPv6 */
+	struct xfrm_userpolicy_default default_;
+	/* keyd_sa[sas_max], keyd_policy[policies_max] */
+};
+
+struct keyd {
+	int relay;			/* /dev/ipsec-port/xfrm */
+	int opener;			/* who opens ports */
+	int port;			/* of the compartment, role admin; -1: not open */
+	const char *compartment;
+	struct keyd_store *store;
+	bool over;
+};
+
+/* ---- requests ----------------------------------------------------------------------- */
+
+struct request {
+	struct keyd *k;
+	struct ipsp_xfrm *from;		/* as it came */
+	struct nlmsghdr *head;
+	void *body;			/* its fixed part */
+	struct nlattr *attr[KEYD_ATTR_MAX + 1];
+	char text[KEYD_TEXT_MAX];	/* what was wrong, for the extended error */
+};
+
+/* err, with its text */
+int request_fail(struct request *r, int err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+uint32_t request_u32(const struct request *r, int type, uint32_t otherwise);
+void request_mark(const struct request *r, struct xfrm_mark *mark);
+void request_serve(struct keyd *k, struct ipsp_xfrm *x);
+
+/* relay.c */
+int relay_open(void);				/* descriptor or -errno */
+void relay_readable(struct keyd *k);
+void relay_answer(struct request *r, struct nl_msg *m, __u32 flags);	/* m: freed, may be NULL */
+void relay_multicast(struct keyd *k, __u32 group, struct nl_msg *m);	/* m: freed */
+void relay_part(struct request *r, const void *data, size_t size, __u32 flags,
+		const uint64_t cursor[2], int error);
+
+/* store.c */
+int store_open(struct keyd *k, const char *path);	/* 0, or -errno */
+struct keyd_sa *store_sas(struct keyd *k);
+struct keyd_policy *store_policies(struct keyd *k);
+struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
+struct keyd_policy *store_new_policy(struct keyd *k);
+void store_free_sa(struct keyd *k, struct keyd_sa *sa);
+void store_free_policy(struct keyd *k, struct keyd_policy *p);
+/* The youngest one that is older than `below` (0: the youngest of all), NULL: none. */
+struct keyd_sa *store_next_sa(struct keyd *k, uint64_t below);
+struct keyd_policy *store_next_policy(struct keyd *k, uint64_t below);
+
+/* sa.c */
+int sa_new(struct request *r);
+int sa_delete(struct request *r);
+int sa_get(struct request *r);
+int sa_flush(struct request *r);
+int sa_alloc_spi(struct request *r);
+int sa_expire(struct request *r);
+int sa_dump(struct request *r);
+struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
+			__be32 spi, __u8 proto, __u16 family);
+void sa_remove(struct keyd *k, struct keyd_sa *sa);	/* here and in the compartment */
+void sa_told_expired(struct keyd *k, struct keyd_sa *sa, bool hard, __u32 portid);
+void sa_recover(struct keyd *k);
+bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family);
+
+/* sa_verify.c */
+int sa_verify(struct request *r, const struct xfrm_usersa_info *info);
+
+/* sa_message.c; usage is read from the compartment before */
+enum keys { KEYS_HIDDEN, KEYS_TOLD };
+struct nl_msg *sa_message(struct keyd_sa *sa, __u16 type, __u32 portid, __u32 seq, int flags,
+			  enum keys keys);
+struct nl_msg *sa_message_expire(struct keyd_sa *sa, bool hard, __u32 portid);
+struct nl_msg *sa_message_ae(struct keyd_sa *sa, __u32 flags, __u32 portid, __u32 seq);
+int sa_message_mark(struct nl_msg *m, const struct xfrm_mark *mark);
+__u32 sa_window_size(const struct keyd_sa *sa);
+
+/* sa_words.c, policy_words.c: the manager's errno; text in r, where r is given */
+int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r);
+int sa_words_delete(struct keyd *k, const struct keyd_sa *sa);
+bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa);
+void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used */
+int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request *r);
+int policy_words_delete(struct keyd *k, const struct keyd_policy *p);
+
+/* policy.c */
+int policy_new(struct request *r);
+int policy_get(struct request *r);			/* and DELPOLICY */
+int policy_flush(struct request *r);
+int policy_expire(struct request *r);
+int policy_dump(struct request *r);
+int policy_default_get(struct request *r);
+int policy_default_set(struct request *r);
+void policy_recover(struct keyd *k);
+/* policy_verify.c */
+int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info);
+int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
+			    const struct xfrm_userpolicy_info *info);
+int policy_verify_type(struct request *r);
+/* policy_message.c */
+/* Asks for the use of the SAs that serve p; messages tell what was known last. */
+void policy_read_use(struct keyd *k, const struct keyd_policy *p);
+struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
+			      __u32 seq, int flags);
+
+/* aevent.c, info.c */
+int aevent_new(struct request *r);
+int aevent_get(struct request *r);
+int info_sad(struct request *r);
+int info_spd(struct request *r);
+int info_spd_set(struct request *r);
+
+/* lifetime.c */
+int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
+void lifetime_run(struct keyd *k);
+
+/* compartment.c */
+#define COMPARTMENT_WORDS 64
+struct compartment_words {
+	const char *word[COMPARTMENT_WORDS];
+	int count;
+	size_t used;
+	char room[4096];
+};
+void compartment_word(struct compartment_words *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* 0 or -errno; the reply's text, in a buffer of this function's, to *text (may be NULL). Wipes w. */
+int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text);
+
+/* opener.c */
+int opener_start(int *child_end);			/* forks: 0 in the child, its pid outside */
+int opener_ask(int opener, const char *name);		/* a descriptor, or -errno */
+int opener_serve(int end, int child);			/* until the child ends: an exit status */
+
+#endif

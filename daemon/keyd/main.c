@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * main.c - ipsec-port-keyd --compartment NAME: opens what needs root, gives root up, serves
+ *
+ * It serves the network namespace in which it is started.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "keyd.h"
+#include "words/device.h"
+
+#define RUN_DIRECTORY	"/run/ipsec-port"
+#define KEYD_USER	"ipsec-port"	/* else nobody */
+
+static volatile sig_atomic_t told_to_end;
+
+static int complain(const char *what, int err)
+{
+	fprintf(stderr, "ipsec-port-keyd: %s: %s\n", what, strerror(-err));
+	return 1;
+}
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	told_to_end = 1;
+}
+
+/* sd_notify(3) without its library: one datagram. */
+static void notify_systemd(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (!path || strlen(path) >= sizeof(address.sun_path))
+		return;
+	strcpy(address.sun_path, path);
+	if (*path == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+	close(fd);
+}
+
+/* ---- the unprivileged part ------------------------------------------------------------ */
+
+/* Everything but what is open goes. */
+static int give_up_root(void)
+{
+	const struct passwd *user = getpwnam(KEYD_USER);
+	uid_t uid = user ? user->pw_uid : 65534;
+	gid_t gid = user ? user->pw_gid : 65534;
+
+	if (chroot(RUN_DIRECTORY "/empty") || chdir("/"))
+		return -errno;
+	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+		return -errno;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+		return -errno;
+	return setuid(0) ? 0 : -EPERM;
+}
+
+static void loop(struct keyd *k)
+{
+	struct pollfd p = { .fd = k->relay, .events = POLLIN };
+
+	while (!k->over && !told_to_end) {
+		if (poll(&p, 1, lifetime_timeout(k)) < 0 && errno != EINTR)
+			return;
+		if (p.revents & POLLIN)
+			relay_readable(k);
+		else if (p.revents & (POLLERR | POLLHUP))
+			return;
+		lifetime_run(k);
+	}
+}
+
+static int serve(struct keyd *k)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	int err = give_up_root();
+
+	if (err)
+		return complain("giving up root", err);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sa_recover(k);
+	policy_recover(k);
+	notify_systemd();
+	loop(k);
+	return told_to_end ? 0 : 1;
+}
+
+/* ---- start ------------------------------------------------------------------------------ */
+
+/* The store is the namespace's and the compartment's. */
+static int open_store(struct keyd *k, const char *given)
+{
+	char path[128];
+	struct stat ns;
+
+	if (stat("/proc/self/ns/net", &ns))
+		return complain("/proc/self/ns/net", -errno);
+	mkdir(RUN_DIRECTORY, 0755);
+	mkdir(RUN_DIRECTORY "/empty", 0555);
+	snprintf(path, sizeof(path), RUN_DIRECTORY "/keyd.%s.%lu", k->compartment, (unsigned long)ns.st_ino);
+	int err = store_open(k, given ? given : path);
+
+	return err ? complain(given ? given : path, err) : 0;
+}
+
+static int run(struct keyd *k, const char *store)
+{
+	int child, end;
+
+	k->relay = relay_open();
+	if (k->relay == -ENOTCONN)
+		fprintf(stderr, "ipsec-port-keyd: the relay is off; wanted: ipsec-portctl relay enable\n");
+	if (k->relay < 0)
+		return complain("/dev/ipsec-port/" IPSP_XFRM_NAME, k->relay);
+	if (open_store(k, store))
+		return 1;
+	child = opener_start(&end);
+	if (child < 0)
+		return complain("fork", child);
+	if (child) {
+		close(k->relay);
+		return opener_serve(end, child);
+	}
+	k->opener = end;
+	return serve(k);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: ipsec-port-keyd --compartment NAME [--store FILE]\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option names[] = {
+		{ "compartment", required_argument, NULL, 'c' },
+		{ "store", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
+	};
+	static struct keyd k = { .port = -1 };
+	const char *store = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		if (c == 'c')
+			k.compartment = optarg;
+		else if (c == 's')
+			store = optarg;
+		else
+			return usage();
+	}
+	if (optind != argc || !k.compartment || strlen(k.compartment) >= IPSP_NAME_MAX)
+		return usage();
+	return run(&k, store);
+}

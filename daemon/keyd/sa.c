@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* sa.c - the SAs: NEWSA, UPDSA, DELSA, GETSA, FLUSHSA, ALLOCSPI, EXPIRE */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "keyd.h"
+
+#define LARVAL_SECONDS 30		/* as net.core.xfrm_acq_expires */
+
+bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family)
+{
+	return family == AF_INET ? a->a4 == b->a4 : !memcmp(a, b, sizeof(*a));
+}
+
+/* ---- finding ------------------------------------------------------------------------- */
+
+static bool sa_is(const struct keyd_sa *sa, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
+		  __be32 spi, __u8 proto, __u16 family)
+{
+	return sa->state && sa->info.id.spi == spi && sa->info.id.proto == proto &&
+	       sa->info.family == family && address_equal(&sa->info.id.daddr, daddr, family) &&
+	       (mark->v & mark->m & sa->mark.m) == sa->mark.v;
+}
+
+struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
+			__be32 spi, __u8 proto, __u16 family)
+{
+	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+
+	for (; at < end; at++)
+		if (sa_is(at, mark, daddr, spi, proto, family))
+			return at;
+	return NULL;
+}
+
+static struct keyd_sa *sa_find_larval(struct keyd *k, __u32 seq, __u8 proto, const xfrm_address_t *daddr,
+				      __u16 family)
+{
+	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+
+	for (; seq && at < end; at++)
+		if (at->state == SA_LARVAL && at->info.seq == seq && at->info.id.proto == proto &&
+		    at->info.family == family && address_equal(&at->info.id.daddr, daddr, family))
+			return at;
+	return NULL;
+}
+
+/* ---- what the attributes say ----------------------------------------------------------- */
+
+static void take_bytes(struct keyd_bytes *to, const struct nlattr *a, size_t size)
+{
+	if (!a)
+		return;
+	to->size = (__u32)size;
+	memcpy(to->at, nla_data(a), size < (size_t)nla_len(a) ? size : (size_t)nla_len(a));
+}
+
+static size_t key_bytes(const struct nlattr *a)
+{
+	return a ? (((const struct xfrm_algo *)nla_data(a))->alg_key_len + 7) / 8 : 0;
+}
+
+/* The kernel tells AUTH as AUTH_TRUNC, too; so we keep the latter. */
+static void take_auth(struct keyd_sa *sa, const struct request *r)
+{
+	const struct nlattr *truncated = r->attr[XFRMA_ALG_AUTH_TRUNC], *whole = r->attr[XFRMA_ALG_AUTH];
+	struct xfrm_algo_auth *to = (struct xfrm_algo_auth *)sa->auth.at;
+	const struct xfrm_algo *from = whole ? nla_data(whole) : NULL;
+
+	if (truncated) {
+		take_bytes(&sa->auth, truncated, sizeof(*to) + key_bytes(truncated));
+	} else if (from) {
+		memcpy(to->alg_name, from->alg_name, sizeof(to->alg_name));
+		to->alg_key_len = from->alg_key_len;
+		memcpy(to->alg_key, from->alg_key, key_bytes(whole));
+		sa->auth.size = (__u32)(sizeof(*to) + key_bytes(whole));
+	}
+}
+
+static void take_esn(struct keyd_sa *sa, const struct nlattr *a)
+{
+	const struct xfrm_replay_state_esn *esn = a ? nla_data(a) : NULL;
+
+	if (esn)
+		take_bytes(&sa->esn, a, sizeof(*esn) + esn->bmp_len * sizeof(esn->bmp[0]));
+}
+
+static void take_usage(struct keyd_sa *sa, const struct request *r)
+{
+	const struct nlattr *replay = r->attr[XFRMA_REPLAY_VAL], *lifetime = r->attr[XFRMA_LTIME_VAL];
+
+	if (replay)
+		memcpy(&sa->replay, nla_data(replay), sizeof(sa->replay));
+	if (lifetime)
+		memcpy(&sa->before, nla_data(lifetime), sizeof(sa->before));
+	if (lifetime)
+		sa->info.curlft = sa->before;
+	sa->replay_maxage = request_u32(r, XFRMA_ETIMER_THRESH, 10);
+	sa->replay_maxdiff = request_u32(r, XFRMA_REPLAY_THRESH, 2);
+	sa->mapping_maxage = request_u32(r, XFRMA_MTIMER_THRESH, 0);
+}
+
+static void take_info(struct keyd_sa *sa, const struct xfrm_usersa_info *info)
+{
+	sa->info = *info;
+	memset(&sa->info.stats, 0, sizeof(sa->info.stats));
+	memset(&sa->info.curlft, 0, sizeof(sa->info.curlft));
+	sa->info.curlft.add_time = (__u64)time(NULL);
+	if (sa->info.replay_window > 32)
+		sa->info.replay_window = 32;
+	if (!sa->info.sel.family && !(info->flags & XFRM_STATE_AF_UNSPEC))
+		sa->info.sel.family = info->family;
+}
+
+static void take_all(struct keyd_sa *sa, const struct request *r)
+{
+	take_info(sa, r->body);
+	request_mark(r, &sa->mark);
+	if (r->attr[XFRMA_SET_MARK]) {
+		sa->set_mark.v = nla_get_u32(r->attr[XFRMA_SET_MARK]);
+		sa->set_mark.m = request_u32(r, XFRMA_SET_MARK_MASK, 0xffffffff);
+	}
+	if (r->attr[XFRMA_ENCAP])
+		memcpy(&sa->encap, nla_data(r->attr[XFRMA_ENCAP]), sizeof(sa->encap));
+	if (r->attr[XFRMA_COADDR])
+		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
+	sa->has_encap = !!r->attr[XFRMA_ENCAP];
+	sa->has_coaddr = !!r->attr[XFRMA_COADDR];
+	take_bytes(&sa->aead, r->attr[XFRMA_ALG_AEAD], sizeof(struct xfrm_algo_aead) +
+		   key_bytes(r->attr[XFRMA_ALG_AEAD]));
+	take_bytes(&sa->cipher, r->attr[XFRMA_ALG_CRYPT], sizeof(struct xfrm_algo) +
+		   key_bytes(r->attr[XFRMA_ALG_CRYPT]));
+	take_auth(sa, r);
+	take_esn(sa, r->attr[XFRMA_REPLAY_ESN_VAL]);
+	take_usage(sa, r);
+	sa->if_id = request_u32(r, XFRMA_IF_ID, 0);
+	sa->extra_flags = request_u32(r, XFRMA_SA_EXTRA_FLAGS, 0);
+	sa->tfc_pad = request_u32(r, XFRMA_TFCPAD, 0);
+	sa->direction = r->attr[KEYD_SA_DIR] ? nla_get_u8(r->attr[KEYD_SA_DIR]) : 0;
+}
+
+/* ---- events --------------------------------------------------------------------------- */
+
+static void sa_told(struct request *r, struct keyd_sa *sa, __u16 type)
+{
+	relay_multicast(r->k, XFRMNLGRP_SA, sa_message(sa, type, r->head->nlmsg_pid, r->head->nlmsg_seq, 0,
+						       KEYS_HIDDEN));
+}
+
+void sa_told_expired(struct keyd *k, struct keyd_sa *sa, bool hard, __u32 portid)
+{
+	if (sa->state == SA_VALID)
+		sa_words_usage(k, sa);
+	relay_multicast(k, XFRMNLGRP_EXPIRE, sa_message_expire(sa, hard, portid));
+}
+
+/* ---- adding --------------------------------------------------------------------------- */
+
+static int sa_add(struct request *r, struct keyd_sa *larval)
+{
+	struct keyd_sa *sa = store_new_sa(r->k);
+	int err;
+
+	if (!sa)
+		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
+	take_all(sa, r);
+	sa->state = SA_CHANGING;
+	err = sa_words_add(r->k, sa, r);
+	if (err) {
+		store_free_sa(r->k, sa);
+		return err;
+	}
+	sa->state = SA_VALID;
+	if (larval)
+		store_free_sa(r->k, larval);
+	sa_told(r, sa, r->head->nlmsg_type);
+	return 0;
+}
+
+/* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
+static int sa_change(struct request *r, struct keyd_sa *sa)
+{
+	const struct xfrm_usersa_info *info = r->body;
+
+	if (r->attr[XFRMA_ENCAP] || sa->has_encap)
+		return -EINVAL;
+	if (r->attr[XFRMA_COADDR])
+		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
+	sa->info.lft = info->lft;
+	sa->soft_told = 0;
+	if (r->attr[XFRMA_IF_ID])
+		sa->if_id = nla_get_u32(r->attr[XFRMA_IF_ID]);
+	sa_words_usage(r->k, sa);
+	sa_told(r, sa, r->head->nlmsg_type);
+	return 0;
+}
+
+int sa_new(struct request *r)
+{
+	const struct xfrm_usersa_info *info = r->body;
+	struct xfrm_mark mark;
+	struct keyd_sa *old;
+	int err = sa_verify(r, info);
+
+	if (err)
+		return err;
+	request_mark(r, &mark);
+	old = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
+	if (r->head->nlmsg_type == XFRM_MSG_NEWSA)
+		return old ? -EEXIST : sa_add(r, sa_find_larval(r->k, info->seq, info->id.proto,
+								&info->id.daddr, info->family));
+	if (!old)
+		return -ESRCH;
+	return old->state == SA_LARVAL ? sa_add(r, old) : sa_change(r, old);
+}
+
+/* ---- deleting ------------------------------------------------------------------------- */
+
+void sa_remove(struct keyd *k, struct keyd_sa *sa)
+{
+	bool is_larval = sa->state == SA_LARVAL;
+
+	sa->state = SA_CHANGING;
+	if (!is_larval)
+		sa_words_delete(k, sa);
+	store_free_sa(k, sa);
+}
+
+static struct keyd_sa *sa_named(struct request *r, const struct xfrm_usersa_id *id, int *err)
+{
+	struct xfrm_mark mark;
+	struct keyd_sa *sa;
+
+	*err = id->proto == IPPROTO_ESP || id->proto == IPPROTO_AH || id->proto == IPPROTO_COMP ?
+	       -ESRCH : -EINVAL;
+	if (*err == -EINVAL)
+		return NULL;
+	request_mark(r, &mark);
+	sa = sa_find(r->k, &mark, &id->daddr, id->spi, id->proto, id->family);
+	if (sa && sa->state == SA_VALID)
+		sa_words_usage(r->k, sa);
+	return sa;
+}
+
+int sa_delete(struct request *r)
+{
+	struct keyd_sa *sa, copy;
+	int err;
+
+	sa = sa_named(r, r->body, &err);
+	if (!sa)
+		return err;
+	copy = *sa;
+	sa_remove(r->k, sa);
+	sa_told(r, &copy, XFRM_MSG_DELSA);
+	explicit_bzero(&copy, sizeof(copy));
+	return 0;
+}
+
+int sa_flush(struct request *r)
+{
+	const struct xfrm_usersa_flush *flush = r->body;
+	struct keyd_sa *at;
+	struct nl_msg *m;
+	uint64_t below = 0;
+	int count = 0;
+
+	while ((at = store_next_sa(r->k, below))) {
+		below = at->id;
+		if (flush->proto && flush->proto != IPSEC_PROTO_ANY && at->info.id.proto != flush->proto)
+			continue;
+		sa_remove(r->k, at);
+		count++;
+	}
+	if (!count)
+		return 0;
+	m = nlmsg_alloc();
+	nlmsg_put(m, r->head->nlmsg_pid, r->head->nlmsg_seq, XFRM_MSG_FLUSHSA, sizeof(*flush), 0);
+	memcpy(nlmsg_data(nlmsg_hdr(m)), flush, sizeof(*flush));
+	relay_multicast(r->k, XFRMNLGRP_SA, m);
+	return 0;
+}
+
+/* ---- telling --------------------------------------------------------------------------- */
+
+static void sa_answer(struct request *r, struct keyd_sa *sa)
+{
+	relay_answer(r, sa_message(sa, XFRM_MSG_NEWSA, r->from->portid, r->head->nlmsg_seq, 0, KEYS_TOLD), 0);
+}
+
+int sa_get(struct request *r)
+{
+	struct keyd_sa *sa;
+	int err;
+
+	sa = sa_named(r, r->body, &err);
+	if (!sa)
+		return err;
+	sa_answer(r, sa);
+	return 0;
+}
+
+static bool filter_address(const xfrm_address_t *a, const xfrm_address_t *b, unsigned int bits)
+{
+	const __u8 *x = (const __u8 *)a, *y = (const __u8 *)b;
+	unsigned int whole = bits / 8, rest = bits % 8;
+
+	return !memcmp(x, y, whole) && (!rest || !((x[whole] ^ y[whole]) >> (8 - rest)));
+}
+
+static bool sa_passes(const struct request *r, const struct keyd_sa *sa)
+{
+	const struct xfrm_address_filter *f = r->attr[XFRMA_ADDRESS_FILTER] ?
+					      nla_data(r->attr[XFRMA_ADDRESS_FILTER]) : NULL;
+	__u8 proto = r->attr[XFRMA_PROTO] ? nla_get_u8(r->attr[XFRMA_PROTO]) : 0;
+
+	if (proto && proto != IPSEC_PROTO_ANY && proto != sa->info.id.proto)
+		return false;
+	return !f || ((f->family == AF_UNSPEC || f->family == sa->info.family) &&
+		      filter_address(&sa->info.saddr, &f->saddr, f->splen) &&
+		      filter_address(&sa->info.id.daddr, &f->daddr, f->dplen));
+}
+
+/* As many as the part holds; the cursor is the age of the last one told. */
+int sa_dump(struct request *r)
+{
+	static char room[IPSP_XFRM_MAX];
+	const struct xfrm_address_filter *f;
+	uint64_t cursor[2] = { r->from->cursor[0], 0 };
+	size_t used = 0, size;
+	struct keyd_sa *sa;
+	struct nl_msg *m;
+
+	f = r->attr[XFRMA_ADDRESS_FILTER] ? nla_data(r->attr[XFRMA_ADDRESS_FILTER]) : NULL;
+	if (f && (f->splen > 128 || f->dplen > 128))
+		return -EINVAL;
+	for (; (sa = store_next_sa(r->k, cursor[0])); cursor[0] = sa->id) {
+		if (!sa_passes(r, sa))
+			continue;
+		if (sa->state == SA_VALID)
+			sa_words_usage(r->k, sa);
+		m = sa_message(sa, XFRM_MSG_NEWSA, r->from->portid, r->head->nlmsg_seq, NLM_F_MULTI,
+			       KEYS_TOLD);
+		size = NLMSG_ALIGN(nlmsg_hdr(m)->nlmsg_len);
+		if (used + size <= r->from->room)
+			memcpy(room + used, nlmsg_hdr(m), size);
+		explicit_bzero(nlmsg_data(nlmsg_hdr(m)), (size_t)nlmsg_datalen(nlmsg_hdr(m)));
+		nlmsg_free(m);
+		if (used + size > r->from->room)
+			break;
+		used += size;
+	}
+	relay_part(r, room, used, sa ? IPSP_XFRMF_MORE : 0, cursor, 0);
+	explicit_bzero(room, used);
+	return 0;
+}
+
+/* ---- ALLOCSPI --------------------------------------------------------------------------- */
+
+static int spi_verify(__u8 proto, __u32 min, __u32 max)
+{
+	if (proto == IPPROTO_COMP ? max >= 0x10000 : proto != IPPROTO_AH && proto != IPPROTO_ESP)
+		return -EINVAL;
+	return min > max ? -EINVAL : 0;
+}
+
+static __be32 spi_find(struct request *r, const struct xfrm_userspi_info *p, const struct xfrm_mark *mark)
+{
+	__u64 range = (__u64)p->max - p->min + 1, tries = range < 1000 ? range * 10 : 1000;
+	__u32 random, spi;
+
+	for (; tries; tries--) {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return 0;
+		spi = htonl((__u32)(p->min + random % range));
+		if (spi && !sa_find(r->k, mark, &p->info.id.daddr, spi, p->info.id.proto, p->info.family))
+			return spi;
+	}
+	return 0;
+}
+
+static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
+{
+	const struct xfrm_userspi_info *p = r->body;
+	struct xfrm_usersa_info *info = &sa->info;
+	__u8 bits = p->info.family == AF_INET ? 32 : 128;
+
+	info->id = p->info.id;
+	info->id.spi = spi;
+	info->saddr = p->info.saddr;
+	info->family = p->info.family;
+	info->mode = p->info.mode;
+	info->reqid = p->info.reqid;
+	info->seq = p->info.seq;
+	info->sel.daddr = p->info.id.daddr;
+	info->sel.saddr = p->info.saddr;
+	info->sel.prefixlen_d = bits;
+	info->sel.prefixlen_s = bits;
+	info->lft.soft_byte_limit = XFRM_INF;
+	info->lft.hard_byte_limit = XFRM_INF;
+	info->lft.soft_packet_limit = XFRM_INF;
+	info->lft.hard_packet_limit = XFRM_INF;
+	info->lft.hard_add_expires_seconds = LARVAL_SECONDS;
+	info->curlft.add_time = (__u64)time(NULL);
+	sa->if_id = request_u32(r, XFRMA_IF_ID, 0);
+	request_mark(r, &sa->mark);
+}
+
+int sa_alloc_spi(struct request *r)
+{
+	const struct xfrm_userspi_info *p = r->body;
+	struct xfrm_mark mark;
+	struct keyd_sa *sa;
+	__be32 spi;
+	int err = spi_verify(p->info.id.proto, p->min, p->max);
+
+	if (p->info.family != AF_INET && p->info.family != AF_INET6)
+		err = -EINVAL;
+	if (err)
+		return err;
+	request_mark(r, &mark);
+	sa = sa_find_larval(r->k, p->info.seq, p->info.id.proto, &p->info.id.daddr, p->info.family);
+	if (sa) {
+		sa_answer(r, sa);
+		return 0;
+	}
+	spi = spi_find(r, p, &mark);
+	if (!spi)
+		return -ENOENT;
+	sa = store_new_sa(r->k);
+	if (!sa)
+		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
+	larval_init(sa, r, spi);
+	sa->state = SA_LARVAL;
+	sa_answer(r, sa);
+	return 0;
+}
+
+/* ---- EXPIRE ------------------------------------------------------------------------------ */
+
+int sa_expire(struct request *r)
+{
+	const struct xfrm_user_expire *e = r->body;
+	const struct xfrm_usersa_info *info = &e->state;
+	struct xfrm_mark mark;
+	struct keyd_sa *sa;
+
+	request_mark(r, &mark);
+	sa = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
+	if (!sa)
+		return -ENOENT;
+	if (sa->state != SA_VALID)
+		return -EINVAL;
+	sa_told_expired(r->k, sa, e->hard, r->head->nlmsg_pid);
+	if (e->hard)
+		sa_remove(r->k, sa);
+	return 0;
+}
+
+/* ---- after a restart ---------------------------------------------------------------------- */
+
+/* What a predecessor had in its hands is finished in the direction that is safe: taken away. */
+void sa_recover(struct keyd *k)
+{
+	struct keyd_sa *sa;
+	uint64_t below = 0;
+
+	while ((sa = store_next_sa(k, below))) {
+		below = sa->id;
+		if (sa->state == SA_CHANGING || (sa->state == SA_VALID && !sa_words_is_there(k, sa)))
+			sa_remove(k, sa);
+	}
+}

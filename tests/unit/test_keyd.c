@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* test_keyd.c - the keying agent's requests, with a manager and a relay that only take notes */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/keyd/keyd.h"
+
+/* ---- what the agent says, and to whom ---------------------------------------------------- */
+
+static char words[4096];		/* of the last request to the manager, blanks between */
+static int words_count, manager_err;
+static const char *manager_text = "";
+static struct {
+	int answers, multicasts, parts, more, error, has_text;
+	__u16 type, event;
+	uint64_t cursor[2];
+	char answer[8192], told[8192], part[IPSP_XFRM_MAX];
+	size_t part_size;
+} heard;
+
+void compartment_word(struct compartment_words *w, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	w->used += (size_t)vsnprintf(w->room + w->used, sizeof(w->room) - w->used, format, list);
+	va_end(list);
+	w->room[w->used++] = ' ';
+	w->room[w->used] = '\0';
+	w->count++;
+}
+
+int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text)
+{
+	(void)k;
+	(void)flags;
+	snprintf(words, sizeof(words), "%.*s", (int)w->used, w->room);
+	words_count++;
+	if (text)
+		*text = manager_text;
+	return manager_err;
+}
+
+void relay_answer(struct request *r, struct nl_msg *m, __u32 flags)
+{
+	const struct nlmsghdr *head = m ? nlmsg_hdr(m) : NULL;
+
+	(void)r;
+	if (flags & IPSP_XFRMF_DONE) {
+		heard.error = head ? ((struct nlmsgerr *)nlmsg_data(head))->error : 0;
+		heard.has_text = head && (head->nlmsg_flags & NLM_F_ACK_TLVS);
+	} else {
+		ck_assert_ptr_nonnull(head);
+		heard.answers++;
+		heard.type = head->nlmsg_type;
+		memcpy(heard.answer, head, head->nlmsg_len);
+	}
+	nlmsg_free(m);
+}
+
+void relay_multicast(struct keyd *k, __u32 group, struct nl_msg *m)
+{
+	(void)k;
+	ck_assert_uint_gt(group, 0);
+	heard.multicasts++;
+	heard.event = nlmsg_hdr(m)->nlmsg_type;
+	memcpy(heard.told, nlmsg_hdr(m), nlmsg_hdr(m)->nlmsg_len);
+	nlmsg_free(m);
+}
+
+void relay_part(struct request *r, const void *data, size_t size, __u32 flags, const uint64_t cursor[2],
+		int error)
+{
+	(void)r;
+	heard.parts++;
+	heard.more = flags & IPSP_XFRMF_MORE;
+	heard.error = error;
+	memcpy(heard.cursor, cursor, sizeof(heard.cursor));
+	memcpy(heard.part, data, size);
+	heard.part_size = size;
+}
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+static struct keyd k;
+static union {
+	struct ipsp_xfrm from;
+	char bytes[sizeof(struct ipsp_xfrm) + 4096];
+} message;
+static struct nlmsghdr *head;
+
+static void *begin(__u16 type, size_t body)
+{
+	memset(&message, 0, sizeof(message));
+	message.from.type = IPSP_XFRM_REQUEST;
+	message.from.portid = 77;
+	head = (struct nlmsghdr *)(&message.from + 1);
+	head->nlmsg_len = (__u32)nlmsg_size((int)body);
+	head->nlmsg_type = type;
+	head->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	head->nlmsg_seq = 5;
+	return nlmsg_data(head);
+}
+
+static void attribute(int type, const void *data, size_t size)
+{
+	struct nlattr *a = (struct nlattr *)((char *)head + NLMSG_ALIGN(head->nlmsg_len));
+
+	a->nla_type = (__u16)type;
+	a->nla_len = (__u16)(NLA_HDRLEN + size);
+	memcpy(a + 1, data, size);
+	head->nlmsg_len = NLMSG_ALIGN(head->nlmsg_len) + (__u32)NLA_ALIGN(a->nla_len);
+}
+
+static int send_it(void)
+{
+	memset(&heard, 0, sizeof(heard));
+	request_serve(&k, &message.from);
+	return heard.error;
+}
+
+static void aead(const char *name, unsigned int bits)
+{
+	struct {
+		struct xfrm_algo_aead a;
+		char key[36];
+	} x;
+
+	memset(&x, 0x5a, sizeof(x));
+	memset(&x.a, 0, sizeof(x.a));
+	snprintf(x.a.alg_name, sizeof(x.a.alg_name), "%s", name);
+	x.a.alg_key_len = bits;
+	x.a.alg_icv_len = 128;
+	attribute(XFRMA_ALG_AEAD, &x, sizeof(x.a) + bits / 8);
+}
+
+static void authentication(unsigned int bits)
+{
+	char x[1024] = "";
+	struct xfrm_algo *a = (struct xfrm_algo *)x;
+
+	strcpy(a->alg_name, "hmac(sha256)");
+	a->alg_key_len = bits;
+	attribute(XFRMA_ALG_AUTH, x, sizeof(*a) + bits / 8);
+}
+
+static struct xfrm_usersa_info *state(__u16 type, __u32 spi)
+{
+	struct xfrm_usersa_info *info = begin(type, sizeof(*info));
+
+	info->family = AF_INET;
+	info->saddr.a4 = htonl(0x0a090001);
+	info->id.daddr.a4 = htonl(0x0a090002);
+	info->id.proto = IPPROTO_ESP;
+	info->id.spi = htonl(spi);
+	info->mode = XFRM_MODE_TUNNEL;
+	info->lft.hard_byte_limit = info->lft.soft_byte_limit = XFRM_INF;
+	info->lft.hard_packet_limit = info->lft.soft_packet_limit = XFRM_INF;
+	return info;
+}
+
+static int add(__u32 spi)
+{
+	state(XFRM_MSG_NEWSA, spi);
+	aead("rfc4106(gcm(aes))", 160);
+	return send_it();
+}
+
+static int named(__u16 type, __u32 spi)
+{
+	struct xfrm_usersa_id *id = begin(type, sizeof(*id));
+
+	id->daddr.a4 = htonl(0x0a090002);
+	id->family = AF_INET;
+	id->proto = IPPROTO_ESP;
+	id->spi = htonl(spi);
+	return send_it();
+}
+
+static bool has_key(const char *bytes, size_t size)
+{
+	char key[20];
+
+	memset(key, 0x5a, sizeof(key));
+	return memmem(bytes, size, key, sizeof(key));
+}
+
+static void setup(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/shm/test_keyd.%d", getpid());
+	memset(&k, 0, sizeof(k));
+	k.compartment = "blue";
+	manager_err = 0;
+	manager_text = "";
+	ck_assert_int_eq(store_open(&k, path), 0);
+	unlink(path);
+}
+
+/* ---- SAs --------------------------------------------------------------------------------- */
+
+START_TEST(state_life)
+{
+	ck_assert_int_eq(add(0x1001), 0);
+	ck_assert_ptr_nonnull(strstr(words, "state add src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x1001 mode tunnel"));
+	ck_assert_ptr_nonnull(strstr(words, "aead rfc4106(gcm(aes)) 0x5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a 128"));
+	ck_assert_int_eq(heard.multicasts, 1);
+	ck_assert_int_eq(heard.event, XFRM_MSG_NEWSA);
+	ck_assert(!has_key(heard.told, sizeof(heard.told)));
+	ck_assert_int_eq(add(0x1001), -EEXIST);
+	ck_assert_int_eq(heard.multicasts, 0);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), 0);
+	ck_assert_int_eq(heard.type, XFRM_MSG_NEWSA);
+	ck_assert(has_key(heard.answer, sizeof(heard.answer)));
+	ck_assert_int_eq(named(XFRM_MSG_DELSA, 0x1001), 0);
+	ck_assert_int_eq(heard.event, XFRM_MSG_DELSA);
+	ck_assert(!has_key(heard.told, sizeof(heard.told)));
+	ck_assert_int_eq(named(XFRM_MSG_DELSA, 0x1001), -ESRCH);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), -ESRCH);
+	ck_assert_uint_eq(k.store->sas, 0);
+}
+END_TEST
+
+START_TEST(state_refused_by_the_manager)
+{
+	manager_err = -ENOSYS;
+	manager_text = "aead \"x\": allowed: y";
+	ck_assert_int_eq(add(0x1001), -ENOSYS);
+	ck_assert_int_eq(heard.has_text, 1);
+	ck_assert_int_eq(heard.multicasts, 0);
+	manager_err = 0;
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), -ESRCH);
+}
+END_TEST
+
+START_TEST(state_malformed)
+{
+	int before = words_count;
+
+	state(XFRM_MSG_NEWSA, 0x1001);
+	ck_assert_int_eq(send_it(), -EINVAL);			/* no algorithm */
+	state(XFRM_MSG_NEWSA, 0x1001)->family = 99;
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), -EINVAL);
+	state(XFRM_MSG_NEWSA, 0x1001)->sel.prefixlen_s = 33;
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), -EINVAL);
+	state(XFRM_MSG_NEWSA, 0x1001)->flags = XFRM_STATE_ESN;	/* and no window */
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), -EINVAL);
+	state(XFRM_MSG_NEWSA, 0x1001);
+	attribute(XFRMA_ALG_AEAD, "short", 5);
+	ck_assert_int_eq(send_it(), -ERANGE);
+	state(XFRM_MSG_NEWSA, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	head->nlmsg_len -= 8;					/* the key is cut */
+	ck_assert_int_lt(send_it(), 0);
+	state(XFRM_MSG_NEWSA, 0x1001);
+	authentication(8 * (KEYD_BYTES_MAX - sizeof(struct xfrm_algo)));	/* fits its attribute, not our room */
+	ck_assert_int_eq(send_it(), -EINVAL);
+	begin(XFRM_MSG_NEWSA, 20);
+	ck_assert_int_eq(send_it(), -EINVAL);
+	begin(XFRM_MSG_BASE + 100, 0);
+	ck_assert_int_eq(send_it(), -EINVAL);
+	ck_assert_int_eq(add(0x10), -EINVAL);
+	ck_assert_int_eq(words_count, before);
+}
+END_TEST
+
+START_TEST(state_larval)
+{
+	struct xfrm_userspi_info *p = begin(XFRM_MSG_ALLOCSPI, sizeof(*p));
+	int before = words_count;
+
+	p->info.family = AF_INET;
+	p->info.id.daddr.a4 = htonl(0x0a090002);
+	p->info.saddr.a4 = htonl(0x0a090001);
+	p->info.id.proto = IPPROTO_ESP;
+	p->min = p->max = 0x5000;
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_int_eq(heard.answers, 1);
+	ck_assert_int_eq(send_it(), -ENOENT);			/* taken */
+	ck_assert_int_eq(words_count, before);
+	ck_assert_int_eq(add(0x5000), -EEXIST);
+	state(XFRM_MSG_UPDSA, 0x5000);
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, "state add"));
+	ck_assert_int_eq(heard.event, XFRM_MSG_UPDSA);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x5000), 0);
+}
+END_TEST
+
+START_TEST(state_use)
+{
+	const struct xfrm_usersa_info *info = nlmsg_data((struct nlmsghdr *)heard.answer);
+
+	ck_assert_int_eq(add(0x1001), 0);
+	manager_text = "{\"dir\":\"out\",\"next\":8,\"packets\":7,\"bytes\":900,\"replay\":3,"
+		       "\"integrity-failed\":2,\"used-first\":5000000000,\"used-last\":9000000000}";
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), 0);
+	ck_assert_uint_eq(info->curlft.packets, 7);
+	ck_assert_uint_eq(info->curlft.bytes, 900);
+	ck_assert_uint_eq(info->curlft.use_time, 5);
+	ck_assert_uint_eq(info->stats.replay, 3);
+	ck_assert_uint_eq(info->stats.integrity_failed, 2);
+}
+END_TEST
+
+/* A small room makes several parts; each SA is told once, the youngest first. */
+START_TEST(state_dump)
+{
+	__u32 spi, last = 0x1000 + 20;
+	size_t at;
+	int told = 0;
+
+	for (spi = 0x1001; spi <= 0x1014; spi++)
+		ck_assert_int_eq(add(spi), 0);
+	begin(XFRM_MSG_GETSA, 0);
+	message.from.type = IPSP_XFRM_DUMP;
+	message.from.room = 1500;
+	do {
+		send_it();
+		ck_assert_uint_gt(heard.part_size, 0);
+		for (at = 0; at < heard.part_size; told++, last--) {
+			const struct nlmsghdr *m = (const void *)(heard.part + at);
+			const struct xfrm_usersa_info *info = nlmsg_data(m);
+
+			ck_assert_uint_eq(ntohl(info->id.spi), last);
+			ck_assert_int_eq(m->nlmsg_flags, NLM_F_MULTI);
+			at += NLMSG_ALIGN(m->nlmsg_len);
+		}
+		memcpy(message.from.cursor, heard.cursor, sizeof(heard.cursor));
+	} while (heard.more);
+	ck_assert_int_eq(told, 20);
+}
+END_TEST
+
+/* ---- policies ------------------------------------------------------------------------------ */
+
+static int policy(__u16 type, __u8 dir, __u32 priority)
+{
+	struct xfrm_userpolicy_info *info = begin(type, sizeof(*info));
+	struct xfrm_user_tmpl t = { .family = AF_INET, .mode = XFRM_MODE_TUNNEL, .reqid = 3 };
+
+	info->sel.family = AF_INET;
+	info->sel.saddr.a4 = htonl(0x0a010000);
+	info->sel.daddr.a4 = htonl(0x0a020000);
+	info->sel.prefixlen_s = info->sel.prefixlen_d = 24;
+	info->dir = dir;
+	info->priority = priority;
+	t.id.proto = IPPROTO_ESP;
+	t.id.daddr.a4 = htonl(0x0a090002);
+	attribute(XFRMA_TMPL, &t, sizeof(t));
+	return send_it();
+}
+
+START_TEST(policy_life)
+{
+	struct xfrm_userpolicy_id *id;
+
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	ck_assert_ptr_nonnull(strstr(words, "policy update src 10.1.0.0/24 dst 10.2.0.0/24 dir out index 1 priority 100 "
+				     "action allow tmpl src 0.0.0.0 dst 10.9.0.2 proto esp spi 0x0 reqid 3 mode tunnel"));
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), -EEXIST);
+	ck_assert_int_eq(policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 50), 0);
+	ck_assert_ptr_nonnull(strstr(words, "index 1 priority 50"));
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_IN, 50), 0);
+	ck_assert_ptr_nonnull(strstr(words, "index 8 "));
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, 4, 50), -EINVAL);
+	id = begin(XFRM_MSG_DELPOLICY, sizeof(*id));
+	id->dir = XFRM_POLICY_OUT;
+	id->index = 1;
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_int_eq(heard.event, XFRM_MSG_DELPOLICY);
+	ck_assert_ptr_nonnull(strstr(words, "policy delete"));
+	ck_assert_int_eq(send_it(), -ENOENT);
+	begin(XFRM_MSG_FLUSHPOLICY, 0);
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_int_eq(heard.multicasts, 1);
+	ck_assert_uint_eq(k.store->policies, 0);
+}
+END_TEST
+
+/* What is half done when the agent dies is taken back, the rest stands. */
+START_TEST(recovery)
+{
+	ck_assert_int_eq(add(0x1001), 0);
+	ck_assert_int_eq(add(0x1002), 0);
+	store_sas(&k)[1].state = SA_CHANGING;
+	sa_recover(&k);
+	ck_assert_ptr_nonnull(strstr(words, "state get") ? words : strstr(words, "state delete"));
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1002), -ESRCH);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("keyd");
+	TCase *c = tcase_create("requests");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(c, setup, NULL);
+	tcase_add_test(c, state_life);
+	tcase_add_test(c, state_refused_by_the_manager);
+	tcase_add_test(c, state_malformed);
+	tcase_add_test(c, state_larval);
+	tcase_add_test(c, state_use);
+	tcase_add_test(c, state_dump);
+	tcase_add_test(c, policy_life);
+	tcase_add_test(c, recovery);
+	suite_add_tcase(suite, c);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
