@@ -37,6 +37,7 @@ static const struct call control_calls[] = {
 	  .control = ipsp_compartment_get },
 	{ IPSP_CTL_RULES_SET, CALL_RESERVED(ipsp_rules), .tells = true, .control = ipsp_rule_set },
 	{ IPSP_CTL_RULES_GET, CALL_RESERVED(ipsp_rules), .tells = true, .control = ipsp_rule_get },
+	{ IPSP_CTL_RULES_CONFIRM, .locked = true, .control = ipsp_rule_confirm },
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
 };
 

@@ -8,11 +8,11 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "ipsec_port.h"
-
-struct rule_table;
+#include "rule.h"
 
 struct ipsp_net {
 	struct rule_table __rcu *rules;		/* written under ipsp_compartment_mutex */
+	struct rule_revert revert;		/* protected by ipsp_compartment_mutex */
 	struct rhashtable handles;		/* all handles, by struct handle_key */
 	atomic_t handles_out;			/* how many of them are outbound */
 	atomic64_t drop[IPSP_DROP_COUNT];	/* that belong to no compartment */

@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* portctl.c - options, and the table of subcommands */
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "portctl.h"
+#include "ipsec_port.h"
 
-static const struct {
+static const struct command {
 	const char *name;
 	int (*run)(const struct portctl *p, struct words *w);
 	const char *help;
+	const char *options;		/* that mean something to it, besides --json */
 } commands[] = {
-	{ "compartment", compartment_main, "add NAME [OPTION VALUE]... | del NAME | set NAME ... | show NAME | list" },
-	{ "rule", rule_main, "set FILE | list" },
-	{ "stat", stat_main, "[NAME]" },
-	{ "state", manager_main, "-c NAME state ...: as ip xfrm state" },
-	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy" },
+	{ "compartment", compartment_main,
+	  "add NAME [OPTION VALUE]... | del NAME [--rules drop] | set NAME ... | show NAME | list",
+	  "--rules" },
+	{ "rule", rule_main, "set FILE [--confirm SECONDS] | confirm | list", "--confirm" },
+	{ "stat", stat_main, "[NAME]", "-c" },
+	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
+	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -38,6 +44,24 @@ int portctl_refused(const char *what, int err)
 	return 1;
 }
 
+int portctl_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length && length < IPSP_NAME_MAX &&
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length &&
+	    strcmp(name, "control") && strcmp(name, "xfrm"))
+		return 0;
+	return portctl_usage("compartment \"%.60s\": allowed: 1 to 31 of a-z 0-9 _ -, not control "
+			     "or xfrm", name);
+}
+
+int portctl_end(const struct words *w, const char *what)
+{
+	return word_peek(w) ? portctl_usage("%s: \"%.60s\": allowed: nothing more", what,
+					    word_peek(w)) : 0;
+}
+
 static int help(void)
 {
 	size_t i;
@@ -46,6 +70,84 @@ static int help(void)
 	for (i = 0; i < COMMANDS; i++)
 		printf("  %-12s %s\n", commands[i].name, commands[i].help);
 	return 0;
+}
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+static const struct option {
+	const char *name;
+	size_t text, number;		/* where it goes: one with a value, or a flag */
+} option_table[] = {
+	{ "-c", offsetof(struct portctl, compartment), 0 },
+	{ "--rules", offsetof(struct portctl, rules), 0 },
+	{ "--confirm", offsetof(struct portctl, confirm), 0 },
+	{ "--json", 0, offsetof(struct portctl, json) },
+	{ "--keys", 0, offsetof(struct portctl, keys) },
+	{ "--fresh-key", 0, offsetof(struct portctl, fresh_key) },
+};
+
+#define OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
+
+static const struct option *option_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < OPTIONS; i++)
+		if (!strcmp(name, option_table[i].name))
+			return &option_table[i];
+	return NULL;
+}
+
+/* Options may stand anywhere; what is left is the command. 0, or an exit status. */
+static int options(struct portctl *p, int argc, char **argv, const char **word, int *count)
+{
+	const struct option *o;
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		o = option_find(argv[i]);
+		if (o && o->number) {
+			*(int *)((char *)p + o->number) = 1;
+		} else if (o && i + 1 < argc) {
+			*(const char **)((char *)p + o->text) = argv[++i];
+		} else if (o) {
+			return portctl_usage("option \"%s\": the line ends here; allowed: a value "
+					     "after it", argv[i]);
+		} else if (!strncmp(argv[i], "--", 2)) {
+			return portctl_usage("option \"%.60s\": allowed: -c NAME, --json, --keys, "
+					     "--fresh-key, --rules drop, --confirm SECONDS, --help",
+					     argv[i]);
+		} else {
+			if (*count == WORD_COUNT_MAX)
+				return portctl_usage("command: more than %d words", WORD_COUNT_MAX);
+			word[(*count)++] = argv[i];
+		}
+	}
+	return 0;
+}
+
+static int option_is_of(const struct command *c, const char *name)
+{
+	const char *at = strstr(c->options, name);
+	size_t length = strlen(name);
+
+	return at && (at[length] == '\0' || at[length] == ' ');
+}
+
+/* One that is given and does nothing would be taken for one that does. */
+static int options_of(const struct portctl *p, const struct command *c)
+{
+	const struct option *o;
+
+	for (o = option_table; o < option_table + OPTIONS; o++) {
+		int given = o->number ? *(const int *)((const char *)p + o->number) :
+					!!*(const char *const *)((const char *)p + o->text);
+
+		if (given && strcmp(o->name, "--json") && !option_is_of(c, o->name))
+			return portctl_usage("option \"%s\": not of command %s; allowed: %s",
+					     o->name, c->name, c->options);
+	}
+	return p->compartment ? portctl_name(p->compartment) : 0;
 }
 
 static int dispatch(const struct portctl *p, struct words *w)
@@ -57,31 +159,11 @@ static int dispatch(const struct portctl *p, struct words *w)
 		return portctl_usage("no command; wanted: compartment, rule, stat, state, policy");
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
-			return commands[i].run(p, w);
+			return options_of(p, &commands[i]) ?: commands[i].run(p, w);
 	if (!strcmp(name, "events") || !strcmp(name, "poison") || !strcmp(name, "relay"))
 		return portctl_usage("command \"%s\": not served yet", name);
-	return portctl_usage("command \"%s\": allowed: compartment, rule, stat, state, policy", name);
-}
-
-/* Options may stand anywhere; what is left is the command. 0, or an exit status. */
-static int options(struct portctl *p, int argc, char **argv, const char **word, int *count)
-{
-	int i;
-
-	for (i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-c") && i + 1 < argc)
-			p->compartment = argv[++i];
-		else if (!strcmp(argv[i], "--json"))
-			p->json = 1;
-		else if (!strcmp(argv[i], "--keys"))
-			p->keys = 1;
-		else if (!strncmp(argv[i], "--", 2))
-			return portctl_usage("option \"%s\": allowed: -c NAME, --json, --keys, --help",
-					     argv[i]);
-		else if (*count < WORD_COUNT_MAX)
-			word[(*count)++] = argv[i];
-	}
-	return 0;
+	return portctl_usage("command \"%.60s\": allowed: compartment, rule, stat, state, policy",
+			     name);
 }
 
 int main(int argc, char **argv)
@@ -91,6 +173,7 @@ int main(int argc, char **argv)
 	int count = 0, err;
 	struct words w;
 
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* keys pass through here */
 	if (argc > 1 && (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help")))
 		return help();
 	err = options(&p, argc, argv, word, &count);
