@@ -98,6 +98,7 @@ $(B)/obj/%.o: %.c Makefile
 
 tests: $(unit_tests) $(kselftests) $(sims)
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
+$(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)

@@ -8,12 +8,13 @@
 
 #include "portctl.h"
 #include "ipsec_port.h"
+#include "words/option.h"
 
 static const struct command {
 	const char *name;
 	int (*run)(const struct portctl *p, struct words *w);
 	const char *help;
-	const char *options;		/* that mean something to it, besides --json */
+	const char *options;		/* that mean something to it, besides --json; NULL: none */
 } commands[] = {
 	{ "compartment", compartment_main,
 	  "add NAME [OPTION VALUE]... | del NAME [--rules drop] | set NAME ... | show NAME | list",
@@ -46,11 +47,7 @@ int portctl_refused(const char *what, int err)
 
 int portctl_name(const char *name)
 {
-	size_t length = strlen(name);
-
-	if (length && length < IPSP_NAME_MAX &&
-	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length &&
-	    strcmp(name, "control") && strcmp(name, "xfrm"))
+	if (option_is_name(name))
 		return 0;
 	return portctl_usage("compartment \"%.60s\": allowed: 1 to 31 of a-z 0-9 _ -, not control "
 			     "or xfrm", name);
@@ -128,7 +125,7 @@ static int options(struct portctl *p, int argc, char **argv, const char **word, 
 
 static int option_is_of(const struct command *c, const char *name)
 {
-	const char *at = strstr(c->options, name);
+	const char *at = c->options ? strstr(c->options, name) : NULL;
 	size_t length = strlen(name);
 
 	return at && (at[length] == '\0' || at[length] == ' ');
@@ -145,7 +142,7 @@ static int options_of(const struct portctl *p, const struct command *c)
 
 		if (given && strcmp(o->name, "--json") && !option_is_of(c, o->name))
 			return portctl_usage("option \"%s\": not of command %s; allowed: %s",
-					     o->name, c->name, c->options);
+					     o->name, c->name, c->options ? c->options : "none");
 	}
 	return p->compartment ? portctl_name(p->compartment) : 0;
 }
@@ -153,17 +150,21 @@ static int options_of(const struct portctl *p, const struct command *c)
 static int dispatch(const struct portctl *p, struct words *w)
 {
 	const char *name = word_peek(w);
+	char list[160];
+	struct text t;
 	size_t i;
 
+	text_init(&t, list, sizeof(list));
+	for (i = 0; i < COMMANDS; i++)
+		text_add(&t, "%s%s", i ? ", " : "", commands[i].name);
 	if (!name)
-		return portctl_usage("no command; wanted: compartment, rule, stat, state, policy");
+		return portctl_usage("command: the line ends here; allowed: %s", list);
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			return options_of(p, &commands[i]) ?: commands[i].run(p, w);
 	if (!strcmp(name, "events") || !strcmp(name, "poison") || !strcmp(name, "relay"))
 		return portctl_usage("command \"%s\": not served yet", name);
-	return portctl_usage("command \"%.60s\": allowed: compartment, rule, stat, state, policy",
-			     name);
+	return portctl_usage("command \"%.60s\": allowed: %s", name, list);
 }
 
 int main(int argc, char **argv)
