@@ -228,8 +228,6 @@ int ipsp_compartment_del(struct net *net, void *arg)
 	struct compartment *c = ipsp_compartment_find(net, name->name);
 	int err;
 
-	if (name->flags & ~IPSP_DELF_ALL)
-		return -EINVAL;
 	if (!c)
 		return -ENOENT;
 	if (atomic_read(&c->rules)) {

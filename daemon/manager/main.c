@@ -241,8 +241,8 @@ int main(int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, ":", names, NULL)) != -1) {
-		if (c == 'c')
-			config = optarg;
+		if (c == 'c')		/* the first that is there */
+			config = config && !access(config, F_OK) ? config : optarg;
 		else if (c == 's')
 			stack = optarg;
 		else if (c == 'd')
