@@ -172,7 +172,9 @@ static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 	if (o != TO_PORT)
 		return redirector_refuse(net, o);
 	if (redirector_fails_open(&l)) {
-		ipsp_count(l.rule->c, FAILED_OPEN);
+		/* once a packet, where it leaves: every one comes by the guard */
+		if (state->hook == NF_INET_POST_ROUTING && stage == FLOW_AT_HOOK)
+			ipsp_count(l.rule->c, FAILED_OPEN);
 		return NF_ACCEPT;
 	}
 	f = ipsp_flow_find(l.rule->c, &l.key);

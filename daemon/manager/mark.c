@@ -294,31 +294,32 @@ static void mark_look_out(struct manager *m, const struct ipsp_sa *sa, struct ma
 		ioctl(m->fd, IPSP_IOC_HANDLE_SET, &to);
 }
 
-static void mark_look_at(struct manager *m, const struct ipsp_sa *sa, struct mark *mark)
+void mark_save(struct manager *m, const struct database_sa *sa)
 {
-	struct ipsp_handle h = { .id = sa->handle };
+	struct ipsp_handle h = { .id = sa->sa.handle };
+	struct mark *mark;
 
-	if (ioctl(m->fd, IPSP_IOC_HANDLE_GET, &h))
+	if (!m->marks)
+		m->marks = calloc(m->database->sas_max, sizeof(*m->marks));
+	if (!m->marks || !(sa->used & DATABASE_KEPT) || ioctl(m->fd, IPSP_IOC_HANDLE_GET, &h))
 		return;
-	if (sa->direction == IPSP_DIR_OUT)
-		mark_look_out(m, sa, mark, &h);
+	mark = &m->marks[sa - database_sas(m->database)];
+	if (sa->sa.direction == IPSP_DIR_OUT)
+		mark_look_out(m, &sa->sa, mark, &h);
 	else if (h.next > mark->written)
-		mark_raise(m, sa, mark, h.next);
+		mark_raise(m, &sa->sa, mark, h.next);
 }
 
 void mark_end(struct manager *m)
 {
-	struct database_sa *sa = database_sas(m->database);
-	__u32 i;
+	const struct database_sa *sa = database_sas(m->database), *end = sa + m->database->sas_max;
 
 	m->marks_wanted = 0;
-	if (!m->marks)
-		m->marks = calloc(m->database->sas_max, sizeof(*m->marks));
-	for (i = 0; m->marks && i < m->database->sas_max; i++) {
-		if (!(sa[i].used & DATABASE_KEPT))
+	for (; sa < end; sa++) {
+		if (!(sa->used & DATABASE_KEPT))
 			continue;
 		m->marks_wanted = 1;
-		mark_look_at(m, &sa[i].sa, &m->marks[i]);
+		mark_save(m, sa);
 	}
 }
 

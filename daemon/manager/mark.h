@@ -51,6 +51,10 @@ int mark_begin(struct manager *m, const struct ipsp_sa *sa, bool is_fresh, uint6
 const char *mark_error(int err);
 int mark_fail(struct words *w, const struct ipsp_sa *sa, int err);
 
+struct database_sa;
+
+/* Before the SA goes: what came in by it. */
+void mark_save(struct manager *m, const struct database_sa *sa);
 /* Looks at all such handles when it is time, raises marks and then ceilings. */
 void mark_look(struct manager *m);
 void mark_end(struct manager *m);		/* at once, the last time */

@@ -140,7 +140,10 @@ int sa_delete(struct manager *m, struct database_sa *sa)
 {
 	struct ipsp_handle handle = { .id = sa->sa.handle };
 	struct ipsp_sa id = { .handle = sa->sa.handle };
-	int err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_DELETE, &id);
+	int err;
+
+	mark_save(m, sa);
+	err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_DELETE, &id);
 
 	if (err)
 		return err;

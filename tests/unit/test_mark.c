@@ -4,6 +4,7 @@
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,29 +16,64 @@
 static struct manager m;
 static char state[] = "/tmp/test_mark.XXXXXX";
 
-/* ---- in place of the other rooms: a database of nothing, a clock that stands ---------------------- */
+/* ---- in place of the other rooms: a database of one, a clock that we set, the kernel's counter ------ */
+
+static struct database_sa one;
+static uint64_t now;
+static struct ipsp_handle counter;	/* next and ceiling */
+static int sets;
 
 struct database_sa *database_sas(struct database *database)
 {
 	(void)database;
-	return NULL;
+	return &one;
 }
 
 uint64_t child_now(void)
 {
+	return now;
+}
+
+static uint64_t mark_on_disk(void);
+
+/* The kernel's part of the ceiling: it only rises. When it does, the mark must be there already. */
+int ioctl(int fd, unsigned long number, ...)
+{
+	struct ipsp_handle *h;
+	va_list list;
+
+	va_start(list, number);
+	h = va_arg(list, struct ipsp_handle *);
+	va_end(list);
+	ck_assert_int_eq(fd, -1);
+	if (number == IPSP_IOC_HANDLE_GET) {
+		h->next = counter.next;
+		h->ceiling = counter.ceiling;
+		return 0;
+	}
+	ck_assert_uint_eq(number, IPSP_IOC_HANDLE_SET);
+	ck_assert_uint_ge(mark_on_disk(), h->ceiling);
+	counter.ceiling = h->ceiling > counter.ceiling ? h->ceiling : counter.ceiling;
+	sets++;
 	return 0;
 }
+
+static struct database nothing = { .sas_max = 1 };
 
 static void setup(void)
 {
 	ck_assert_ptr_nonnull(mkdtemp(state));
-	m = (struct manager){ .name = "blue", .fd = -1, .state_dir = state };
+	m = (struct manager){ .name = "blue", .fd = -1, .state_dir = state, .database = &nothing };
+	memset(&one, 0, sizeof(one));
+	memset(&counter, 0, sizeof(counter));
+	now = sets = 0;
 }
 
 static void teardown(void)
 {
 	char command[64];
 
+	free(m.marks);
 	snprintf(command, sizeof(command), "rm -rf %s", state);
 	ck_assert_int_eq(system(command), 0);
 	strcpy(strrchr(state, '.'), ".XXXXXX");
@@ -78,6 +114,14 @@ static int mark_file(char *path, size_t room, char *text, size_t text_room)
 		fclose(file);
 	}
 	return found;
+}
+
+static uint64_t mark_on_disk(void)
+{
+	char path[320], text[32];
+
+	ck_assert_int_eq(mark_file(path, sizeof(path), text, sizeof(text)), 1);
+	return strtoull(text, NULL, 10);
 }
 
 START_TEST(first)
@@ -189,6 +233,112 @@ START_TEST(damaged)
 }
 END_TEST
 
+/* An SA with a mark, and its counter as the kernel would have it */
+static void begin(int direction)
+{
+	struct mark_range range;
+
+	one = (struct database_sa){ .used = DATABASE_USED | DATABASE_KEPT, .sa = sa_of(direction, "one") };
+	ck_assert_int_eq(mark_begin(&m, &one.sa, true, 0, &range), 0);
+	counter.next = direction == IPSP_DIR_OUT ? range.next : 0;
+	counter.ceiling = range.ceiling;
+	m.marks_wanted = 1;
+}
+
+static void look_at(uint64_t next)
+{
+	counter.next = next;
+	now += MARK_LOOK_MS * 1000000ull;
+	mark_look(&m);
+}
+
+/* A thousand looks at a counter that runs: it never reaches its ceiling, and the mark is never behind it. */
+START_TEST(keeps_ahead)
+{
+	uint64_t next = 1, step = 1;
+	int i;
+
+	begin(IPSP_DIR_OUT);
+	for (i = 0; i < 1000; i++) {
+		look_at(next);
+		ck_assert_uint_ge(mark_on_disk(), counter.ceiling);
+		ck_assert_uint_gt(counter.ceiling, next + step * 2);
+		step = i < 20 ? step * 2 : 1000000;
+		next += step;
+	}
+	ck_assert_int_gt(sets, 10);
+}
+END_TEST
+
+/* One that stands costs the disk nothing. */
+START_TEST(stands)
+{
+	begin(IPSP_DIR_OUT);
+	look_at(100);
+	sets = 0;
+	look_at(100);
+	look_at(101);
+	ck_assert_int_eq(sets, 0);
+	ck_assert_int_eq(mark_timeout(&m, -1), MARK_LOOK_MS + 1);
+	ck_assert_int_eq(mark_timeout(&m, 5), 5);
+	one.used = 0;
+	look_at(101);
+	ck_assert_int_eq(mark_timeout(&m, -1), -1);	/* no such SA any more */
+}
+END_TEST
+
+START_TEST(stops_at_the_last)
+{
+	begin(IPSP_DIR_OUT);
+	look_at(UINT32_MAX - 100);
+	ck_assert_uint_eq(counter.ceiling, UINT32_MAX);
+	ck_assert_uint_eq(mark_on_disk(), UINT32_MAX);
+	sets = 0;
+	look_at(UINT32_MAX);
+	ck_assert_int_eq(sets, 0);
+}
+END_TEST
+
+/* Without the disk no ceiling is raised: the kernel stops there. */
+START_TEST(disk_gone)
+{
+	begin(IPSP_DIR_OUT);
+	m.state_dir = "/proc/self/no/such";
+	look_at(MARK_AHEAD - 5);
+	ck_assert_int_eq(sets, 0);
+	ck_assert_uint_eq(counter.ceiling, MARK_AHEAD);
+	m.state_dir = state;
+	look_at(MARK_AHEAD - 4);
+	ck_assert_uint_gt(counter.ceiling, MARK_AHEAD);
+}
+END_TEST
+
+/* Somebody added the same key by hand, without a mark: its ceiling is the kernel's last; so is the mark. */
+START_TEST(follows_others)
+{
+	begin(IPSP_DIR_OUT);
+	counter.ceiling = UINT32_MAX;
+	look_at(5);
+	ck_assert_uint_eq(mark_on_disk(), UINT32_MAX);
+}
+END_TEST
+
+START_TEST(inbound)
+{
+	struct mark_range range;
+
+	begin(IPSP_DIR_IN);
+	look_at(1234);
+	ck_assert_uint_eq(mark_on_disk(), 1234);
+	counter.next = 1300;
+	mark_save(&m, &one);		/* it is deleted between two looks */
+	ck_assert_uint_eq(mark_on_disk(), 1300);
+	ck_assert_int_eq(mark_begin(&m, &one.sa, false, 0, &range), 0);
+	ck_assert_uint_eq(range.next, 1301);
+	ck_assert_int_eq(sets, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("mark");
@@ -202,6 +352,12 @@ int main(void)
 	tcase_add_test(tc, belongs_to_key);
 	tcase_add_test(tc, at_the_end);
 	tcase_add_test(tc, damaged);
+	tcase_add_test(tc, keeps_ahead);
+	tcase_add_test(tc, stands);
+	tcase_add_test(tc, stops_at_the_last);
+	tcase_add_test(tc, disk_gone);
+	tcase_add_test(tc, follows_others);
+	tcase_add_test(tc, inbound);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
