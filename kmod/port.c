@@ -99,6 +99,8 @@ static int port_getmsg(struct port_file *p, void *arg)
 {
 	bool nonblock = p->file->f_flags & O_NONBLOCK;
 
+	if (((struct ipsp_message *)arg)->band > IPSP_BAND_URGENT)
+		return -EINVAL;
 	return p->stack ? ipsp_stream_getmsg(p->stack, arg, nonblock) :
 			  ipsp_mailbox_get(p, arg, nonblock);
 }
