@@ -165,6 +165,7 @@ static int port_open(struct manager *m)
 
 	if (err && err != -EEXIST)
 		return err;
+	m->made = !err;
 	m->fd = device_open(m->name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (m->fd < 0)
 		return m->fd;
@@ -172,6 +173,18 @@ static int port_open(struct manager *m)
 	if (!err && ioctl(m->fd, IPSP_IOC_HASH_KEY, m->hash_key))
 		err = -errno;
 	return err;
+}
+
+/* Nothing is left of a compartment that only we wanted. */
+static int port_undo(struct manager *m)
+{
+	struct ipsp_name name;
+
+	memset(&name, 0, sizeof(name));
+	strcpy(name.name, m->name);
+	if (m->made)
+		device_control(IPSP_CTL_COMPARTMENT_DEL, &name);
+	return 1;
 }
 
 static const char *stack_beside(const char *given)
@@ -216,7 +229,7 @@ static int run(struct manager *m, const char *config)
 	if (err)
 		return complain(m->name, err);
 	if (database_open(m) || (config && config_apply(m, config)))
-		return 1;
+		return port_undo(m);
 	m->marks_wanted = 1;	/* a predecessor's, for example */
 	port_readable(m);	/* a predecessor's stack is told of first: it goes on */
 	loop(m);

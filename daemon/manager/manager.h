@@ -57,6 +57,7 @@ struct manager {
 	int ready_fd;			/* told once a stack is ready; -1: told */
 	int signal_fd;
 	int over;
+	int made;			/* the compartment is new */
 	struct database *database;
 	const char *state_dir;		/* NULL: MARK_DIRECTORY */
 	struct mark *marks;		/* as the database's SAs */
