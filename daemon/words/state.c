@@ -284,7 +284,8 @@ static int unknown_algorithm(struct words *w, const char *name, enum algorithm_k
 	for (a = algorithm_table; *a->name; a++)
 		if (a->kind == kind)
 			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
-	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.60s\": no engine has it; allowed: %s", name, seen, allowed);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.60s\": no engine has it; allowed: %s", name,
+			 word_shown(seen), allowed);
 }
 
 /* NAME KEY; the table's name for it, whatever was given. */

@@ -85,7 +85,7 @@ int word_fail(struct words *w, int status, const char *format, ...)
 }
 
 /* What is as long as a key may be one that stands in the wrong place. */
-static const char *word_shown(const char *seen)
+const char *word_shown(const char *seen)
 {
 	size_t digits = strspn(seen, "0123456789abcdefABCDEFxX");
 
