@@ -418,7 +418,7 @@ struct ipsp_stats {
 #define IPSP_CTL_RULES_SET	 _IOWR(IPSP_MAGIC, 0x05, struct ipsp_rules)
 #define IPSP_CTL_RULES_GET	 _IOWR(IPSP_MAGIC, 0x06, struct ipsp_rules)
 #define IPSP_CTL_STATS		 _IOWR(IPSP_MAGIC, 0x07, struct ipsp_stats)
-#define IPSP_CTL_RULES_CONFIRM	 _IO(IPSP_MAGIC, 0x08)
+#define IPSP_CTL_RULES_CONFIRM	 _IO(IPSP_MAGIC, 0x0b)
 
 /* ---- port: roles and layout ------------------------------------------------------------ */
 
