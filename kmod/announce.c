@@ -25,7 +25,7 @@ static bool announce_put(struct compartment *c, struct stack *s, const struct ip
 	const u8 *data = (const u8 *)rec + rec->data_offset;
 
 	if (!at || ((rec->flags & IPSP_RECF_SECRET) && !ipsp_stream_secret(s, at))) {
-		ipsp_ring_cancel(&s->down);
+		ipsp_stream_cancel(s);
 		announce_refuse(s, rec->len);
 		return false;
 	}
@@ -41,7 +41,7 @@ static bool announce_put(struct compartment *c, struct stack *s, const struct ip
 
 static bool announce_is_for(const struct stack *s, u32 index, int target)
 {
-	if (!s || s->state == STACK_BROKEN)
+	if (!s || s->state > STACK_READY)
 		return false;
 	return target == IPSP_TARGET_ALL ? s->state == STACK_READY : target == (int)index;
 }
@@ -52,14 +52,14 @@ static int announce_all(struct compartment *c, int target, const struct ipsp_rec
 	struct stack *to[IPSP_STACKS_MAX];
 	u32 i, n = 0;
 
-	for (i = 0; i < c->config.stacks; i++)
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (announce_is_for(c->stack[i], i, target))
 			to[n++] = c->stack[i];
 	for (i = 0; i < n; i++) {
 		if (announce_put(c, to[i], rec))
 			continue;
 		while (i--)
-			ipsp_ring_cancel(&to[i]->down);
+			ipsp_stream_cancel(to[i]);
 		return -EAGAIN;
 	}
 	for (i = 0; i < n; i++)
@@ -73,9 +73,8 @@ static void announce_ready(struct compartment *c, struct stack *s)
 	s->snapshot_end = s->down.own;
 	s->moved = ktime_get_ns();
 	WRITE_ONCE(s->state, STACK_READY);
-	WRITE_ONCE(c->stackless_since, 0);
-	WRITE_ONCE(c->had_stack, true);
 	ipsp_mailbox_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
+	ipsp_share_update(c);
 	ipsp_deal_run(c);
 }
 
@@ -109,8 +108,8 @@ int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u3
 	int err;
 
 	lockdep_assert_held(&c->admin);
-	if (target != IPSP_TARGET_ALL &&
-	    (target < 0 || target >= (int)c->config.stacks))
+	if (target < IPSP_TARGET_ALL ||
+	    target >= (int)(c->config.stacks + c->config.spares))
 		return -EINVAL;
 	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
 		list = ipsp_protect_prepare(c, (struct ipsp_policy *)(rec + 1),

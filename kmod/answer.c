@@ -9,7 +9,9 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/udp.h>
 #include <linux/virtio_net.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
@@ -17,6 +19,7 @@
 #include <net/esp.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "protect.h"
 #include "redirector.h"
@@ -80,7 +83,7 @@ static u32 out_header4(const struct sk_buff *skb, const struct ticket *t)
 	u32 len = ip->ihl * 4;
 
 	if (ip->version != 4 || len < sizeof(*ip) || len > skb_headlen(skb) ||
-	    ntohs(ip->tot_len) != skb->len || ip->protocol != h->protocol || !ip->ttl ||
+	    ntohs(ip->tot_len) != skb->len || ip->protocol != ipsp_encap_protocol(h) || !ip->ttl ||
 	    (ip->frag_off & ~htons(IP_DF)))
 		return 0;
 	if (memcmp(&ip->saddr, h->source, 4) || memcmp(&ip->daddr, h->destination, 4))
@@ -105,6 +108,7 @@ static u32 out_extensions6(const struct sk_buff *skb, const struct ticket *t)
 {
 	const u8 *ours = skb_network_header(skb), *his = skb_network_header(t->skb);
 	u32 at = sizeof(struct ipv6hdr), room = min(skb_headlen(skb), skb_headlen(t->skb));
+	const u8 last = ipsp_encap_protocol(&t->handle->config);
 	u8 nexthdr = ipv6_hdr(skb)->nexthdr;
 	u32 len;
 
@@ -118,11 +122,11 @@ static u32 out_extensions6(const struct sk_buff *skb, const struct ticket *t)
 		if (at + len > room || memcmp(ours + at + 1, his + at + 1, len - 1))
 			return 0;
 		nexthdr = ours[at];
-		if (nexthdr != t->handle->config.protocol && nexthdr != his[at])
+		if (nexthdr != last && nexthdr != his[at])
 			return 0;
 		at += len;
 	}
-	return nexthdr == t->handle->config.protocol ? at : 0;
+	return nexthdr == last ? at : 0;
 }
 
 static u32 out_header6(const struct sk_buff *skb, const struct ticket *t)
@@ -135,7 +139,7 @@ static u32 out_header6(const struct sk_buff *skb, const struct ticket *t)
 		return 0;
 	if (memcmp(&ip->saddr, h->source, 16) || memcmp(&ip->daddr, h->destination, 16))
 		return 0;
-	if (ip->nexthdr == h->protocol)
+	if (ip->nexthdr == ipsp_encap_protocol(h))
 		return sizeof(*ip);
 	return h->mode == IPSP_SA_TRANSPORT ? out_extensions6(skb, t) : 0;
 }
@@ -149,7 +153,15 @@ static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
 	if (skb_headlen(skb) < sizeof(struct iphdr))
 		return IPSP_BROKEN_HEADER;
 	at = h->family == 4 ? out_header4(skb, t) : out_header6(skb, t);
-	if (!at || at + sizeof(*esp) > skb_headlen(skb))
+	if (!at)
+		return IPSP_BROKEN_HEADER;
+	skb_set_transport_header(skb, at);
+	if (ipsp_encap_is(h)) {
+		if (!ipsp_encap_check(skb, h))
+			return IPSP_BROKEN_HEADER;
+		at += sizeof(struct udphdr);
+	}
+	if (at + sizeof(*esp) > skb_headlen(skb))
 		return IPSP_BROKEN_HEADER;
 	esp = (const struct ip_esp_hdr *)(skb_network_header(skb) + at);
 	if (esp->spi != h->spi)
@@ -157,7 +169,6 @@ static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
 	if (ntohl(esp->seq_no) != (u32)number)
 		return IPSP_BROKEN_NUMBER;
 	skb->protocol = h->family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
-	skb_set_transport_header(skb, at);
 	return 0;
 }
 
@@ -560,10 +571,19 @@ static long answer_take(struct stack *s)
 	spin_lock_bh(&c->lock);
 	ipsp_deal_run(c);
 	ipsp_stream_progress(s);
+	ipsp_share_leave(s);
 	spin_unlock_bh(&c->lock);
 	ipsp_release_run(c);
 	mutex_unlock(&s->kick);
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
+}
+
+/* Killed in its sleep: its end is known now, not when all of its memory has been freed. */
+static long answer_interrupted(struct stack *s)
+{
+	if (fatal_signal_pending(current))
+		ipsp_stream_break(s, IPSP_BROKEN_NONE);
+	return -EINTR;
 }
 
 long ipsp_answer_kick(struct stack *s, unsigned long flags)
@@ -578,6 +598,6 @@ long ipsp_answer_kick(struct stack *s, unsigned long flags)
 		return err;
 	if (wait_event_interruptible(s->wait, ipsp_stream_has_work(s) ||
 				     READ_ONCE(s->state) == STACK_BROKEN))
-		return -EINTR;
+		return answer_interrupted(s);
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
 }

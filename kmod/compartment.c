@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 #include "compartment.h"
 #include "handle.h"
+#include "poison.h"
 #include "port.h"
 #include "protect.h"
 #include "rule.h"
@@ -39,7 +40,8 @@ static const struct config_field {
 	{ FIELD(owner_uid), FIXED, 0, U32_MAX },
 	{ FIELD(owner_gid), FIXED, 0, U32_MAX },
 	{ FIELD(owner_mode), FIXED, 0600, 0777 },
-	{ FIELD(stacks), FIXED, 1, IPSP_STACKS_MAX },
+	{ FIELD(stacks), CHANGES, 1, IPSP_STACKS_MAX },
+	{ FIELD(spares), CHANGES_TO_0, 0, IPSP_STACKS_MAX - 1 },
 	{ FIELD(mode), FIXED, IPSP_MODE_SHARE, IPSP_MODE_SAMPLE },
 	{ FIELD(quorum), FIXED, 0, IPSP_STACKS_MAX },
 	{ FIELD(fail), CHANGES_TO_0, IPSP_FAIL_CLOSED, IPSP_FAIL_OPEN },
@@ -78,7 +80,9 @@ static int config_take(struct ipsp_compartment *to, const struct ipsp_compartmen
 	if (given->flags || (to->mark & ~to->mark_mask) ||
 	    !config_ring_ok(to->down_size) || !config_ring_ok(to->up_size))
 		return -EINVAL;
-	if (to->stacks > 1 || to->quorum > 1 || to->mode != IPSP_MODE_SHARE)
+	if (to->stacks + to->spares > IPSP_STACKS_MAX)
+		return -EINVAL;
+	if (to->quorum > 1 || to->mode != IPSP_MODE_SHARE)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -90,6 +94,7 @@ static void compartment_free(struct compartment *c)
 	ipsp_deal_compartment_exit(c);
 	ipsp_flow_table_exit(c);
 	ipsp_protect_compartment_exit(c);
+	ipsp_poison_exit(c);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
 	kfree(c);
@@ -121,6 +126,7 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
 	xa_init_flags(&c->handles, XA_FLAGS_ALLOC1);
 	INIT_RCU_WORK(&c->end, compartment_end_work);
 	ipsp_mailbox_init(&c->mailbox);
+	ipsp_poison_init(c);
 	/* the first cannot be undone before it was tried, the others can */
 	if (ipsp_deal_compartment_init(c) || ipsp_flow_table_init(c) ||
 	    ipsp_stats_compartment_init(c)) {
@@ -200,7 +206,7 @@ int ipsp_compartment_add(struct net *net, void *arg)
 	int err;
 
 	if (!config_name_ok(given->name) || given->index ||
-	    memchr_inv(&given->stacks_attached, 0, sizeof(config) - FIELD(stacks_attached)))
+	    memchr_inv(&given->stacks_attached, 0, FIELD(spares) - FIELD(stacks_attached)))
 		return -EINVAL;
 	memcpy(config.name, given->name, sizeof(config.name));
 	err = config_take(&config, given, false);
@@ -240,6 +246,16 @@ int ipsp_compartment_del(struct net *net, void *arg)
 	return 0;
 }
 
+/* How many stacks there are changes at one point of the ticket order. */
+static void compartment_change(struct compartment *c, const struct ipsp_compartment *next)
+{
+	spin_lock_bh(&c->lock);
+	c->config = *next;
+	ipsp_share_update(c);
+	ipsp_deal_run(c);
+	spin_unlock_bh(&c->lock);
+}
+
 int ipsp_compartment_set(struct net *net, void *arg)
 {
 	const struct ipsp_compartment *given = arg;
@@ -256,7 +272,7 @@ int ipsp_compartment_set(struct net *net, void *arg)
 	next = c->config;
 	err = config_take(&next, given, true);
 	if (!err)
-		c->config = next;
+		compartment_change(c, &next);
 	mutex_unlock(&c->admin);
 	if (!err)
 		ipsp_watchdog_now(c);	/* what waits is judged by the new deadlines */
@@ -278,7 +294,6 @@ int ipsp_compartment_get(struct net *net, void *arg)
 {
 	struct ipsp_compartment *out = arg;
 	struct compartment *c;
-	u32 i;
 
 	if (out->index < 0 || strnlen(out->name, IPSP_NAME_MAX) == IPSP_NAME_MAX || out->flags)
 		return -EINVAL;
@@ -290,9 +305,10 @@ int ipsp_compartment_get(struct net *net, void *arg)
 	*out = c->config;
 	out->generation = c->generation;
 	out->manager_attached = !!c->mailbox.manager;
-	for (i = 0; i < c->config.stacks; i++)
-		if (c->stack[i] && c->stack[i]->state == STACK_READY)
-			out->stacks_attached++;
+	spin_lock_bh(&c->lock);
+	out->stacks_attached = ipsp_share_count(c);
+	out->spares_attached = ipsp_share_spares(c);
+	spin_unlock_bh(&c->lock);
 	mutex_unlock(&c->admin);
 	return 0;
 }

@@ -31,13 +31,16 @@ struct compartment {
 	bool gone;			/* written under admin and lock */
 	u32 minor;
 	struct device *device;
-	struct ipsp_compartment config;	/* defaults filled in; SET writes under admin */
+	struct ipsp_compartment config;	/* defaults filled in; SET writes under admin and lock */
 	atomic_t rules;			/* rules that name us: DEL is EBUSY */
 	atomic_t files;			/* open ports, until they hold the module no more */
 
 	struct mutex admin;		/* protects: attach/detach, config, handles, policy */
-	spinlock_t lock;		/* protects: fifo[], the down rings, stack[], generation */
+	spinlock_t lock;		/* protects: fifo[], the down rings, stack[], generation,
+					 * sharing, poison
+					 */
 	struct stack *stack[IPSP_STACKS_MAX];	/* written under admin and lock */
+	u16 sharing;			/* who is dealt to, by index; written under lock */
 	struct fifo fifo[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	u32 generation;			/* of the policy; written under lock */
 	bool had_stack;			/* one was READY before: pending may wait for a successor */
@@ -47,6 +50,8 @@ struct compartment {
 	struct xarray handles;		/* id -> struct handle, written under admin */
 	u32 handle_next;		/* ids go round, so that none is soon used again */
 	struct mailbox mailbox;		/* manager and admins */
+	struct list_head poison;	/* what was kept, the oldest first; under lock */
+	u32 poisons;			/* so many; under lock */
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
 	struct delayed_work watchdog;	/* deadlines, see watchdog.c */

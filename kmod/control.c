@@ -10,6 +10,7 @@
 #include <net/net_namespace.h>
 #include "call.h"
 #include "compartment.h"
+#include "poison.h"
 #include "port.h"
 #include "rule.h"
 
@@ -17,8 +18,9 @@ static int control_features(struct net *net, void *arg)
 {
 	struct ipsp_features *f = arg;
 
-	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE;
-	f->stacks_max = 1;
+	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE |
+		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP;
+	f->stacks_max = IPSP_STACKS_MAX;
 	f->rules_max = IPSP_RULES_MAX;
 	f->window_max = IPSP_WINDOW_MAX;
 	return 0;
@@ -39,6 +41,8 @@ static const struct call control_calls[] = {
 	{ IPSP_CTL_RULES_GET, CALL_RESERVED(ipsp_rules), .tells = true, .control = ipsp_rule_get },
 	{ IPSP_CTL_RULES_CONFIRM, .locked = true, .control = ipsp_rule_confirm },
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
+	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .locked = true, .tells = true,
+	  .control = ipsp_poison_get },
 };
 
 static long control_ioctl(struct file *file, unsigned int number, unsigned long arg)

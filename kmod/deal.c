@@ -20,6 +20,7 @@
 #include "compat/compat.h"
 #include "compartment.h"
 #include "handle.h"
+#include "poison.h"
 #include "redirector.h"
 #include "stream.h"
 #include "trace.h"
@@ -71,22 +72,6 @@ static struct fifo *ticket_fifo(struct compartment *c, const struct ticket *t)
 static struct ticket **fifo_slot(struct fifo *f, u64 number)
 {
 	return &f->slot[(number >> 1) & (FIFO_SLOTS - 1)];
-}
-
-/* ---- the stack to deal to -------------------------------------------------------- */
-
-/* Sharing comes later: then this is the least loaded one. */
-struct stack *ipsp_deal_stack(const struct compartment *c)
-{
-	u32 i;
-
-	for (i = 0; i < c->config.stacks; i++) {
-		struct stack *s = READ_ONCE(c->stack[i]);
-
-		if (s && READ_ONCE(s->state) == STACK_READY)
-			return s;
-	}
-	return NULL;
 }
 
 bool ipsp_deal_has_stack(const struct compartment *c)
@@ -157,7 +142,7 @@ static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
 	}
 }
 
-/* Writes the ticket's record; false: no room now. */
+/* Writes the ticket's record; false: no room now, or the stack has just broken. */
 static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t)
 {
 	u32 len = ipsp_record_data_offset(sizeof(struct ipsp_packet)) + t->skb->len;
@@ -181,7 +166,8 @@ static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t
 	return true;
 }
 
-static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t)
+static void deal_mark(struct compartment *c, struct stack *s, struct fifo *f,
+		      struct ticket *t)
 {
 	if (t->dealt_at)
 		ipsp_count(c, DEALT_AGAIN);
@@ -190,38 +176,53 @@ static void deal_mark(struct compartment *c, struct stack *s, struct ticket *t)
 	t->stack = s->index;
 	t->dealt_at = ktime_get_ns();
 	t->state = TICKET_DEALT;
+	ipsp_share_dealt(s, f, t);
 }
 
-static bool deal_fifo(struct compartment *c, struct stack *s, struct fifo *f)
+/* To the stack whose turn it is; `full`: those without room, by index. NULL: none has. */
+static struct stack *deal_one(struct compartment *c, struct fifo *f, struct ticket *t, u16 *full)
 {
-	bool any = false;
+	struct stack *s;
+
+	while ((s = ipsp_share_next(c, f, *full))) {
+		if (deal_record(c, s, t)) {
+			deal_mark(c, s, f, t);
+			return s;
+		}
+		*full |= BIT(s->index);
+	}
+	return NULL;
+}
+
+/* Who was dealt something, by index. */
+static u16 deal_fifo(struct compartment *c, struct fifo *f)
+{
+	u16 dealt = 0, full = 0;
+	struct stack *s;
 
 	while (f->undealt != &f->pending) {
 		struct ticket *t = list_entry(f->undealt, struct ticket, list);
 
 		if (t->state == TICKET_UNDEALT) {
-			if (!deal_record(c, s, t))
+			s = deal_one(c, f, t, &full);
+			if (!s)
 				break;
-			deal_mark(c, s, t);
-			any = true;
+			dealt |= BIT(s->index);
 		}
 		f->undealt = t->list.next;
 	}
-	return any;
+	return dealt;
 }
 
 void ipsp_deal_run(struct compartment *c)
 {
-	struct stack *s = ipsp_deal_stack(c);
-	bool any;
+	unsigned long dealt;
+	u32 i;
 
 	lockdep_assert_held(&c->lock);
-	if (!s)
-		return;
-	any = deal_fifo(c, s, &c->fifo[IPSP_DIR_OUT]);
-	any |= deal_fifo(c, s, &c->fifo[IPSP_DIR_IN]);
-	if (any)
-		ipsp_stream_submit(s);
+	dealt = deal_fifo(c, &c->fifo[IPSP_DIR_OUT]) | deal_fifo(c, &c->fifo[IPSP_DIR_IN]);
+	for_each_set_bit(i, &dealt, IPSP_STACKS_MAX)
+		ipsp_stream_submit(c->stack[i]);
 }
 
 /* ---- capture --------------------------------------------------------------------- */
@@ -231,7 +232,7 @@ static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
 {
 	if (c->gone)
 		return IPSP_DROP_GONE;
-	if (!ipsp_deal_stack(c))
+	if (!c->sharing)
 		return IPSP_DROP_NO_STACK;
 	if (f->length >= FIFO_SLOTS || f->bytes + skb->truesize > FIFO_BYTES)
 		return IPSP_DROP_RING_FULL;
@@ -449,7 +450,7 @@ static bool claim_merges(const struct ticket *t, const struct ticket *carrier)
 
 /* Numbers of a direction go by 2. What was dealt and is not answered is in the FIFO. */
 static bool claim_run(struct compartment *c, struct ticket *carrier, u32 count,
-		      const struct stack *s)
+		      struct stack *s)
 {
 	struct ticket *t;
 	u32 i;
@@ -460,22 +461,29 @@ static bool claim_run(struct compartment *c, struct ticket *carrier, u32 count,
 	for (i = 1; i < count; i++) {
 		t = claim_find(c, carrier->number - 2 * i, s);
 		t->state = TICKET_ANSWERING;
+		ipsp_share_taken(s, t);
 		list_move(&t->list, &carrier->run);
 	}
 	return true;
 }
 
-struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count,
-			       const struct stack *s)
+static bool claim_is_allowed(const struct stack *s)
+{
+	return s->state == STACK_READY || s->state == STACK_LEAVING;
+}
+
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count, struct stack *s)
 {
 	struct ticket *t;
 
 	spin_lock_bh(&c->lock);
-	t = s->state == STACK_READY ? claim_find(c, number, s) : NULL;
+	t = claim_is_allowed(s) ? claim_find(c, number, s) : NULL;
 	if (t && count > 1 && !claim_run(c, t, count, s))
 		t = NULL;
-	if (t)
+	if (t) {
 		t->state = TICKET_ANSWERING;
+		ipsp_share_taken(s, t);
+	}
 	spin_unlock_bh(&c->lock);
 	return t;
 }
@@ -539,6 +547,13 @@ static void ticket_drop(struct ticket *t, u32 reason)
 	t->state = TICKET_ANSWERED;
 }
 
+static void ticket_poison(struct compartment *c, struct ticket *t, const struct stack *s)
+{
+	ticket_drop(t, IPSP_DROP_POISON);
+	ipsp_poison_keep(c, t, ticket_type[t->kind], s->index);
+	ipsp_mailbox_event(c, IPSP_EVENT_POISON, 0, s->index, NULL, t->number);
+}
+
 /*
  * Back to UNDEALT. The record that the stack's own index points at is the one it died
  * on: two such deaths make a ticket poison. A lie only moves the blame inside one
@@ -554,11 +569,8 @@ static u32 fifo_take_back(struct compartment *c, struct fifo *f, const struct st
 		if (t->state == TICKET_DEALT && t->stack == s->index) {
 			t->state = TICKET_UNDEALT;
 			n++;
-			if (t->at == suspect && ++t->deaths >= 2) {
-				ticket_drop(t, IPSP_DROP_POISON);
-				ipsp_mailbox_event(c, IPSP_EVENT_POISON, 0, s->index, NULL,
-						   t->number);
-			}
+			if (t->at == suspect && ++t->deaths >= 2)
+				ticket_poison(c, t, s);
 		}
 		if (t->state == TICKET_UNDEALT && f->undealt == &f->pending)
 			f->undealt = &t->list;
@@ -573,7 +585,8 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	spin_lock_bh(&c->lock);
 	*pending = fifo_take_back(c, &c->fifo[IPSP_DIR_OUT], s);
 	*pending += fifo_take_back(c, &c->fifo[IPSP_DIR_IN], s);
-	if (!ipsp_deal_stack(c))
+	s->load = 0;
+	if (!c->sharing && !c->stackless_since)
 		WRITE_ONCE(c->stackless_since, ktime_get_ns() ?: 1);
 	ipsp_deal_run(c);
 	spin_unlock_bh(&c->lock);
@@ -582,12 +595,12 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	ipsp_release_run(c);
 }
 
-static void fifo_drop_all(struct fifo *f, u32 reason)
+static void fifo_drop_undealt(struct fifo *f, u32 reason)
 {
 	struct ticket *t;
 
 	list_for_each_entry(t, &f->pending, list)
-		if (t->state == TICKET_UNDEALT || t->state == TICKET_DEALT)
+		if (t->state == TICKET_UNDEALT)
 			ticket_drop(t, reason);
 	f->undealt = &f->pending;
 }
@@ -606,11 +619,14 @@ void ipsp_deal_device_gone(struct compartment *c, const struct net_device *dev)
 	ipsp_flow_drop_asked(c, &gone, IPSP_DROP_GONE);
 }
 
-void ipsp_deal_drop_all(struct compartment *c, u32 reason)
+/* What a stack has is its own: it may be leaving. */
+void ipsp_deal_drop_undealt(struct compartment *c)
 {
+	u32 reason = c->gone ? IPSP_DROP_GONE : IPSP_DROP_NO_SUCCESSOR;
+
 	lockdep_assert_held(&c->lock);
-	fifo_drop_all(&c->fifo[IPSP_DIR_OUT], reason);
-	fifo_drop_all(&c->fifo[IPSP_DIR_IN], reason);
+	fifo_drop_undealt(&c->fifo[IPSP_DIR_OUT], reason);
+	fifo_drop_undealt(&c->fifo[IPSP_DIR_IN], reason);
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -650,10 +666,10 @@ void ipsp_deal_compartment_end(struct compartment *c)
 	u32 i;
 
 	lockdep_assert_held(&c->admin);
-	for (i = 0; i < c->config.stacks; i++)
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		deal_end_stack(c, i);
 	spin_lock_bh(&c->lock);
-	ipsp_deal_drop_all(c, IPSP_DROP_GONE);
+	ipsp_deal_drop_undealt(c);
 	spin_unlock_bh(&c->lock);
 	ipsp_watchdog_stop(c);
 	ipsp_release_run(c);

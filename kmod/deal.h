@@ -62,6 +62,8 @@ struct fifo {				/* protected by c->lock */
 	u64 next;
 	u32 length;
 	u32 bytes;			/* truesize of pending skbs */
+	u32 turn;			/* index of the stack that is dealt to, */
+	u32 burst;			/* for so many bytes more */
 	u64 head_since;			/* ns: when the present head became head */
 	bool releasing;			/* somebody emits; he looks again before he ends */
 };
@@ -88,17 +90,15 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 /* A stack went (c->lock not held): its tickets are dealt again or wait. */
 void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
 
-/* Under c->lock: hands undealt tickets to the stack while there is room. */
+/* Under c->lock: hands undealt tickets to the stacks while there is room. */
 void ipsp_deal_run(struct compartment *c);
-struct stack *ipsp_deal_stack(const struct compartment *c);	/* the READY one, or NULL */
 void ipsp_deal_device_gone(struct compartment *c, const struct net_device *dev);
-void ipsp_deal_drop_all(struct compartment *c, u32 reason);	/* all that are not answered */
+void ipsp_deal_drop_undealt(struct compartment *c);	/* no successor came for them */
 /*
  * The DEALT ticket of that number and stack, now ANSWERING and the caller's; or NULL. With
  * it, in its run, the `count` - 1 before it, if all of them may be merged.
  */
-struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count,
-			       const struct stack *s);
+struct ticket *ipsp_deal_claim(struct compartment *c, u64 number, u32 count, struct stack *s);
 /* ANSWERING -> ANSWERED, or back to DEALT when the answer was refused. */
 void ipsp_deal_answered(struct compartment *c, struct ticket *t);
 void ipsp_deal_unclaim(struct compartment *c, struct ticket *t);
@@ -108,6 +108,15 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run);
 void ipsp_release_run(struct compartment *c);
 void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
 bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
+
+/* share.c, under c->lock: who is dealt to. */
+void ipsp_share_update(struct compartment *c);	/* a stack came, went, or fewer are wanted */
+void ipsp_share_leave(struct stack *s);		/* it ends if it has to and has nothing left */
+struct stack *ipsp_share_next(struct compartment *c, struct fifo *f, u16 full);	/* or NULL */
+void ipsp_share_dealt(struct stack *s, struct fifo *f, const struct ticket *t);
+void ipsp_share_taken(struct stack *s, const struct ticket *t);	/* it has it no more */
+u32 ipsp_share_count(const struct compartment *c);	/* stacks that are dealt to */
+u32 ipsp_share_spares(const struct compartment *c);
 
 /* watchdog.c: nobody waits for a stack for ever: tickets, the manager, a successor's tickets */
 void ipsp_watchdog_init(struct compartment *c);

@@ -9,9 +9,11 @@
  */
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "ipsec_port_ring.h"
 #include "netns.h"
@@ -29,9 +31,8 @@ static struct workqueue_struct *handle_wq;
 
 static int handle_check_served(const struct ipsp_handle *h)
 {
-	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET || h->encap_source ||
-	    h->encap_destination || h->soft_bytes || h->hard_bytes || h->soft_packets ||
-	    h->hard_packets)
+	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET || h->soft_bytes ||
+	    h->hard_bytes || h->soft_packets || h->hard_packets)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -57,12 +58,14 @@ static bool handle_addresses_ok(const struct ipsp_handle *h)
 	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
 }
 
-/* `fixed` holds at least an IP and an ESP header, padding's two bytes and an ICV. */
+/* `fixed` holds at least an IP, maybe a UDP, and an ESP header; NULL without integrity has no more. */
 static bool handle_shape_ok(const struct ipsp_handle *h)
 {
-	u32 least = h->family == 4 ? 36 : 56;
+	u32 least = (h->family == 4 ? 28 : 48) + (ipsp_encap_is(h) ? sizeof(struct udphdr) : 0);
 
 	if (h->inner_family && h->inner_family != 4 && h->inner_family != 6)
+		return false;
+	if (!h->encap_source != !h->encap_destination)
 		return false;
 	if (h->mode == IPSP_SA_TRANSPORT && h->inner_family && h->inner_family != h->family)
 		return false;
@@ -182,6 +185,8 @@ static struct handle *handle_new(struct compartment *c, const struct ipsp_handle
 		return ERR_PTR(err);
 	}
 	handle_fill_key(&h->key, config);
+	memcpy(h->peer.address, config->source, 16);
+	h->peer.port = config->encap_source;
 	refcount_set(&h->ref, 1);
 	INIT_WORK(&h->end, handle_end);
 	h->c = c;
@@ -190,14 +195,22 @@ static struct handle *handle_new(struct compartment *c, const struct ipsp_handle
 	return h;
 }
 
+/* The packet path asks these before it looks further. */
+static void handle_count(struct ipsp_net *n, const struct handle *h, int by)
+{
+	if (h->config.direction == IPSP_DIR_OUT)
+		atomic_add(by, &n->handles_out);
+	if (ipsp_encap_is(&h->config))
+		atomic_add(by, &n->handles_encap[h->config.direction]);
+}
+
 static void handle_unlink(struct handle *h)
 {
 	struct ipsp_net *n = ipsp_net(h->c->net);
 
 	lockdep_assert_held(&h->c->admin);
 	WRITE_ONCE(h->dead, true);
-	if (h->config.direction == IPSP_DIR_OUT)
-		atomic_dec(&n->handles_out);
+	handle_count(n, h, -1);
 	rhashtable_remove_fast(&n->handles, &h->node, handle_params);
 	xa_erase(&h->c->handles, h->config.id);
 	h->c->config.handles--;
@@ -230,8 +243,7 @@ static int handle_enter(struct compartment *c, struct handle *h)
 		xa_release(&c->handles, h->config.id);
 		return err;
 	}
-	if (h->config.direction == IPSP_DIR_OUT)
-		atomic_inc(&n->handles_out);
+	handle_count(n, h, 1);
 	c->config.handles++;
 	/* a reserved entry needs no memory */
 	WARN_ON_ONCE(xa_err(xa_store(&c->handles, h->config.id, h, GFP_KERNEL_ACCOUNT)));
@@ -307,6 +319,10 @@ int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 	config->integrity_failed = atomic64_read(&h->integrity);
 	config->used_first = READ_ONCE(h->used_first);
 	config->used_last = READ_ONCE(h->used_last);
+	spin_lock_bh(&c->lock);
+	memcpy(config->peer, h->peer.address, sizeof(config->peer));
+	config->peer_port = h->peer.port;
+	spin_unlock_bh(&c->lock);
 	return 0;
 }
 
@@ -341,8 +357,8 @@ struct handle *ipsp_handle_find_in(struct net *net, u8 family, const void *desti
 	return handle_find(net, IPSP_DIR_IN, family, destination, protocol, spi);
 }
 
-bool ipsp_handle_is_own(struct net *net, u8 family, const void *destination, u8 protocol,
-			__be32 spi)
+struct handle *ipsp_handle_find_out(struct net *net, u8 family, const void *destination,
+				    u8 protocol, __be32 spi)
 {
 	return handle_find(net, IPSP_DIR_OUT, family, destination, protocol, spi);
 }

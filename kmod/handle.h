@@ -22,6 +22,11 @@ struct handle_key {			/* no holes; memcmp'd and hashed */
 	u8 reserved;
 };
 
+struct encap_peer {			/* no holes; memcmp'd */
+	u8 address[16];
+	__be16 port;
+};
+
 struct handle {
 	struct rhash_head node;		/* ipsp_net.handles */
 	struct rcu_head rcu;
@@ -32,6 +37,7 @@ struct handle {
 	struct counter *counter;	/* referenced */
 	struct xfrm_state *xs;		/* keyless; for dst->xfrm and secpath; our reference */
 	struct dst_cache outer;		/* route to the tunnel's other end, mark 0 */
+	struct encap_peer peer;		/* inbound, ESP in UDP: written under c->lock */
 	bool dead;			/* deleted: takes no new ticket */
 	atomic64_t packets, bytes, dropped, replayed, integrity;
 	u64 used_first, used_last;	/* ns, realtime, coarse */
@@ -53,9 +59,9 @@ void ipsp_handle_compartment_exit(struct compartment *c);	/* deletes all */
 /* RCU read side; NULL or a live one, not referenced. */
 struct handle *ipsp_handle_find_in(struct net *net, u8 family, const void *destination,
 				   u8 protocol, __be32 spi);
-/* Is this (outbound) packet of one of our SAs? Then it is our own output. */
-bool ipsp_handle_is_own(struct net *net, u8 family, const void *destination,
-			u8 protocol, __be32 spi);
+/* An (outbound) packet of one of our SAs is our own output. */
+struct handle *ipsp_handle_find_out(struct net *net, u8 family, const void *destination,
+				    u8 protocol, __be32 spi);
 struct handle *ipsp_handle_by_id(struct compartment *c, u32 id);	/* RCU */
 
 bool ipsp_handle_hold(struct handle *h);	/* false: going */

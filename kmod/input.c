@@ -10,6 +10,7 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
+#include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/esp.h>
 #include <net/icmp.h>
@@ -18,6 +19,7 @@
 #include <net/xfrm.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "redirector.h"
 
@@ -41,7 +43,7 @@ static bool input_is_from_peer(const struct handle *h, const struct sk_buff *skb
  * Nobody has judged the source of what is taken early: only the other end's own is, any
  * other goes on to be routed, where martians end, and comes back here.
  */
-static int input_esp(struct sk_buff *skb, u8 family, bool early)
+static int input_esp(struct sk_buff *skb, u8 family, bool early, bool encap)
 {
 	struct net *net = dev_net(skb->dev);
 	const void *destination;
@@ -57,6 +59,11 @@ static int input_esp(struct sk_buff *skb, u8 family, bool early)
 	h = ipsp_handle_find_in(net, family, destination, IPPROTO_ESP, esp->spi);
 	if (!h || (early && !input_is_from_peer(h, skb, family)))
 		return -EINVAL;
+	if (ipsp_encap_is(&h->config) != encap) {
+		input_drop(h, skb, IPSP_DROP_ENCAP);
+		return 0;
+	}
+	skb_reset_transport_header(skb);
 	number = ipsp_counter_infer(h->counter, ntohl(esp->seq_no));
 	if (!ipsp_counter_check(h->counter, number, &fresh)) {
 		input_drop(h, skb, IPSP_DROP_REPLAY);
@@ -103,10 +110,10 @@ u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *stat
 	return input_is_unwatched(state) ? input_early_header(state->net, skb) : 0;
 }
 
-bool ipsp_input_take(struct sk_buff *skb, u32 header)
+bool ipsp_input_take(struct sk_buff *skb, u32 header, bool encap)
 {
 	__skb_pull(skb, header);
-	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6, true))
+	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6, !encap, encap))
 		return true;
 	__skb_push(skb, header);
 	return false;
@@ -116,12 +123,30 @@ bool ipsp_input_take(struct sk_buff *skb, u32 header)
 
 static int input_esp4(struct sk_buff *skb)
 {
-	return input_esp(skb, 4, false);
+	return input_esp(skb, 4, false, false);
 }
 
 static int input_esp6(struct sk_buff *skb)
 {
-	return input_esp(skb, 6, false);
+	return input_esp(skb, 6, false, false);
+}
+
+/*
+ * From a socket that takes ESP in UDP, which has shortened the IP header's length by UDP's.
+ * Only what LOCAL_IN could not recognise comes this way: IPv6 that was in fragments there.
+ */
+static int input_from_socket(struct sk_buff *skb, int nexthdr, __be32 spi, int encap)
+{
+	u32 len = skb->len + (skb->data - skb_network_header(skb));
+	u8 family = ip_hdr(skb)->version;
+
+	if (encap != UDP_ENCAP_ESPINUDP)
+		return -EINVAL;
+	if (family == 4)
+		ip_hdr(skb)->tot_len = htons(len);
+	else
+		ipv6_hdr(skb)->payload_len = htons(len - sizeof(struct ipv6hdr));
+	return input_esp(skb, family, false, true);
 }
 
 static int input_no_callback(struct sk_buff *skb, int err)
@@ -139,7 +164,7 @@ static int input_error4(struct sk_buff *skb, u32 info)
 	const struct ip_esp_hdr *esp = (const void *)(skb->data + ip->ihl * 4);
 	struct net *net = dev_net(skb->dev);
 
-	if (!ipsp_handle_is_own(net, 4, &ip->daddr, IPPROTO_ESP, esp->spi))
+	if (!ipsp_handle_find_out(net, 4, &ip->daddr, IPPROTO_ESP, esp->spi))
 		return -ENOENT;
 	if (icmp_hdr(skb)->type == ICMP_DEST_UNREACH && icmp_hdr(skb)->code == ICMP_FRAG_NEEDED)
 		ipv4_update_pmtu(skb, net, info, 0, IPPROTO_ESP);
@@ -153,7 +178,7 @@ static int input_error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type
 	const struct ip_esp_hdr *esp = (const void *)(skb->data + offset);
 	struct net *net = dev_net(skb->dev);
 
-	if (!ipsp_handle_is_own(net, 6, &ip->daddr, IPPROTO_ESP, esp->spi))
+	if (!ipsp_handle_find_out(net, 6, &ip->daddr, IPPROTO_ESP, esp->spi))
 		return -ENOENT;
 	if (type == ICMPV6_PKT_TOOBIG)
 		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
@@ -162,7 +187,7 @@ static int input_error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type
 
 static struct xfrm4_protocol input_protocol4 = {
 	.handler = input_esp4,
-	.input_handler = xfrm_input,
+	.input_handler = input_from_socket,
 	.cb_handler = input_no_callback,
 	.err_handler = input_error4,
 	.priority = 1000,
@@ -170,7 +195,7 @@ static struct xfrm4_protocol input_protocol4 = {
 
 static struct xfrm6_protocol input_protocol6 = {
 	.handler = input_esp6,
-	.input_handler = xfrm_input,
+	.input_handler = input_from_socket,
 	.cb_handler = input_no_callback,
 	.err_handler = input_error6,
 	.priority = 1000,

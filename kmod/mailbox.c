@@ -138,23 +138,32 @@ static void event_tell_lost(struct mailbox *m)
 		m->lost = 0;
 }
 
-void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
-			u64 count)
+static void event_post(struct mailbox *m, struct ipsp_event *e, struct pid *pid)
 {
-	struct ipsp_event e = {
-		.event = event, .cause = cause, .stack = stack, .count = count,
-		.time = ktime_get_real_ns(),
-	};
-	struct mailbox *m = &c->mailbox;
-
+	e->time = ktime_get_real_ns();
 	spin_lock_bh(&m->lock);
 	if (m->manager) {
-		e.pid = pid_nr_ns(pid, m->manager->pids);
+		e->pid = pid_nr_ns(pid, m->manager->pids);
 		event_tell_lost(m);
-		if (m->lost || !event_add(m, &e))
+		if (m->lost || !event_add(m, e))
 			m->lost++;
 	}
 	spin_unlock_bh(&m->lock);
+}
+
+void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, struct pid *pid,
+			u64 count)
+{
+	struct ipsp_event e = { .event = event, .cause = cause, .stack = stack, .count = count };
+
+	event_post(&c->mailbox, &e, pid);
+}
+
+void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 handle, u64 count)
+{
+	struct ipsp_event e = { .event = event, .handle = handle, .count = count };
+
+	event_post(&c->mailbox, &e, NULL);
 }
 
 /* ---- who is there ---------------------------------------------------------------- */

@@ -15,6 +15,7 @@ struct ipsp_net {
 	struct rule_revert revert;		/* protected by ipsp_compartment_mutex */
 	struct rhashtable handles;		/* all handles, by struct handle_key */
 	atomic_t handles_out;			/* how many of them are outbound */
+	atomic_t handles_encap[2];		/* in UDP, by direction */
 	atomic64_t drop[IPSP_DROP_COUNT];	/* that belong to no compartment */
 	struct dst_ops divert4;			/* of diverted dsts, see divert.c */
 	struct dst_ops divert6;

@@ -7,6 +7,7 @@
 #include <linux/icmpv6.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -129,30 +130,35 @@ bool ipsp_packet_is_discovery(const struct ipsp_tuple *t)
 	       t->source_port >= 133 && t->source_port <= 137;
 }
 
-/* A later fragment has none. */
-bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi)
+/* Behind the IP headers, or -1: a later fragment. */
+static int packet_transport(const struct sk_buff *skb, u8 family)
 {
 	int at = skb_network_offset(skb);
 	__be16 fragment = 0;
-	const __be32 *p;
-	bool later;
 	u8 nexthdr;
 
-	if (t->protocol != IPPROTO_ESP)
+	if (family == 4)
+		return ip_hdr(skb)->frag_off & htons(IP_OFFSET) ? -1 : at + ip_hdrlen(skb);
+	nexthdr = ipv6_hdr(skb)->nexthdr;
+	at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), &nexthdr, &fragment);
+	return fragment & htons(~0x7) ? -1 : at;
+}
+
+bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi)
+{
+	const __be32 *p;
+	int at;
+
+	if (t->protocol != IPPROTO_ESP && t->protocol != IPPROTO_UDP)
 		return false;
-	if (t->family == 4) {
-		later = ip_hdr(skb)->frag_off & htons(IP_OFFSET);
-		at += ip_hdrlen(skb);
-	} else {
-		nexthdr = ipv6_hdr(skb)->nexthdr;
-		at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), &nexthdr, &fragment);
-		later = fragment & htons(~0x7);
-	}
-	if (at < 0 || later)
+	at = packet_transport(skb, t->family);
+	if (at < 0)
 		return false;
+	if (t->protocol == IPPROTO_UDP)
+		at += sizeof(struct udphdr);
 	p = skb_header_pointer(skb, at, sizeof(*spi), spi);
 	if (!p)
 		return false;
 	*spi = *p;
-	return true;
+	return *spi || t->protocol == IPPROTO_ESP;
 }

@@ -30,7 +30,7 @@ static struct class port_class = { .name = "ipsec-port" };
 
 static int attach_stack(struct port_file *p, const struct ipsp_attach *a)
 {
-	if (a->index >= p->c->config.stacks)
+	if (a->index >= p->c->config.stacks + p->c->config.spares)
 		return -EINVAL;
 	return ipsp_stream_attach(p, array_index_nospec(a->index, IPSP_STACKS_MAX));
 }
@@ -47,10 +47,10 @@ static void attach_tell_stacks(struct compartment *c)
 	u32 i;
 
 	lockdep_assert_held(&c->admin);
-	for (i = 0; i < c->config.stacks; i++) {
+	for (i = 0; i < IPSP_STACKS_MAX; i++) {
 		s = c->stack[i];
 		state = s ? READ_ONCE(s->state) : STACK_BROKEN;
-		if (state != STACK_BROKEN)
+		if (state <= STACK_READY)
 			ipsp_mailbox_event(c, events[state], 0, i, s->pid, 0);
 	}
 }
@@ -321,7 +321,7 @@ static bool poll_control_room(struct compartment *c)
 	u32 i;
 
 	spin_lock_bh(&c->lock);
-	for (i = 0; i < c->config.stacks; i++)
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (c->stack[i] && c->stack[i]->state != STACK_BROKEN &&
 		    !ipsp_stream_has_room(c->stack[i]))
 			room = false;

@@ -15,6 +15,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
+#include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
@@ -23,6 +24,7 @@
 #include <net/xfrm.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "memo.h"
 #include "netns.h"
@@ -120,11 +122,17 @@ static bool redirector_fails_open(const struct look *l)
 static bool redirector_is_own(struct net *net, const struct sk_buff *skb,
 			      const struct ipsp_tuple *t)
 {
+	const struct ipsp_net *n = ipsp_net(net);
+	const struct handle *h;
 	__be32 spi;
 
-	return t->protocol == IPPROTO_ESP && atomic_read(&ipsp_net(net)->handles_out) &&
-	       ipsp_packet_spi(skb, t, &spi) &&
-	       ipsp_handle_is_own(net, t->family, t->destination, t->protocol, spi);
+	if (!(t->protocol == IPPROTO_ESP && atomic_read(&n->handles_out)) &&
+	    !(t->protocol == IPPROTO_UDP && atomic_read(&n->handles_encap[IPSP_DIR_OUT])))
+		return false;
+	if (!ipsp_packet_spi(skb, t, &spi))
+		return false;
+	h = ipsp_handle_find_out(net, t->family, t->destination, IPPROTO_ESP, spi);
+	return h && ipsp_encap_carries(h, t);
 }
 
 /* The packet stays at its hook: 0, or it is gone: NF_DROP, NF_STOLEN. */
@@ -294,7 +302,7 @@ int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *sk
 
 /* ---- the rest of a chain --------------------------------------------------------- */
 
-static nf_hookfn hook_local_out, hook_forward, hook_post_routing, hook_behind_snat;
+static nf_hookfn hook_local_out, hook_forward, hook_local_in, hook_post_routing, hook_behind_snat;
 
 static const struct nf_hook_entries *chain_of(const struct nf_hook_state *state)
 {
@@ -311,6 +319,8 @@ static nf_hookfn *chain_hook_of_ours(const struct nf_hook_state *state, enum flo
 		return hook_local_out;
 	if (state->hook == NF_INET_FORWARD)
 		return hook_forward;
+	if (state->hook == NF_INET_LOCAL_IN)
+		return hook_local_in;
 	return stage == FLOW_BEHIND_SNAT ? hook_behind_snat : hook_post_routing;
 }
 
@@ -489,6 +499,30 @@ static bool redirector_is_local(struct net *net, const struct sk_buff *skb, u8 f
 }
 
 /*
+ * In transport mode ESP in UDP comes from an address that a rule covers, maybe in fragments.
+ * Those are gathered apart from all others, so that none gets to what came out of a stack;
+ * the whole is judged at LOCAL_IN. IPv6's reassembly cannot be asked so: there they end.
+ */
+#define ENCAP_DEFRAG	0x69707370	/* beside enum ip_defrag_users */
+
+static bool encap_may_be_of(struct net *net, const struct look *l)
+{
+	return l->tuple.family == 4 && l->tuple.direction == IPSP_DIR_IN &&
+	       l->tuple.protocol == IPPROTO_UDP &&
+	       atomic_read(&ipsp_net(net)->handles_encap[IPSP_DIR_IN]);
+}
+
+static unsigned int encap_gather(struct net *net, struct sk_buff *skb)
+{
+	int err;
+
+	local_bh_disable();
+	err = ip_defrag(net, skb, ENCAP_DEFRAG);
+	local_bh_enable();
+	return err ? NF_STOLEN : NF_ACCEPT;
+}
+
+/*
  * Before anyone reassembles: a whole packet is judged by what its first fragment came with,
  * so a clear one must never become the rest of one that came out of a stack. What may be
  * clear is left to the hooks that see it whole.
@@ -508,6 +542,8 @@ static noinline unsigned int redirector_fragment(struct sk_buff *skb,
 		return NF_ACCEPT;
 	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
 		return NF_ACCEPT;
+	if (encap_may_be_of(state->net, &l))
+		return encap_gather(state->net, skb);
 	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
 }
 
@@ -562,7 +598,7 @@ static noinline unsigned int redirector_early(struct sk_buff *skb,
 	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
 	if (o != PASS && o != TO_PORT)
 		return redirector_refuse(state->net, o);
-	return ipsp_input_take(skb, header) ? NF_STOLEN : NF_ACCEPT;
+	return ipsp_input_take(skb, header, false) ? NF_STOLEN : NF_ACCEPT;
 }
 
 /*
@@ -577,9 +613,89 @@ static unsigned int hook_pre_routing(void *priv, struct sk_buff *skb,
 	return likely(!header) ? NF_ACCEPT : redirector_early(skb, state, header);
 }
 
+/* ---- inbound: ESP in UDP --------------------------------------------------------- */
+
+static u32 encap_header(const struct sk_buff *skb)
+{
+	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
+
+	return ip + sizeof(struct udphdr);
+}
+
+/* A super-packet of UDP, from a device that knows them, as the list of its packets; NULL: none. */
+static struct sk_buff *encap_part(struct sk_buff *skb)
+{
+	struct sk_buff *list;
+	int mac = skb_mac_offset(skb);
+
+	__skb_push(skb, -mac);
+	list = __skb_gso_segment(skb, NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM, false);
+	if (IS_ERR_OR_NULL(list)) {
+		ipsp_stats_net_drop(dev_net(skb->dev), IPSP_DROP_NO_MEMORY);
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	for (skb = list; skb; skb = skb->next)
+		__skb_pull(skb, -mac);
+	return list;
+}
+
+/* Behind the chain: whoever filters what comes in has seen it. */
+static int encap_open(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *next;
+
+	skb = skb_is_gso(skb) ? encap_part(skb) : skb;
+	for (; skb; skb = next) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
+		if (ipsp_input_take(skb, encap_header(skb), true))
+			continue;
+		ipsp_stats_net_drop(net, IPSP_DROP_GONE);	/* its handle went meanwhile */
+		kfree_skb(skb);
+	}
+	return 0;
+}
+
+/* Of ours, whole, and no message of an IKE daemon's on the same port. */
+static bool encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
+{
+	const struct handle *h;
+	struct ipsp_tuple t;
+	__be32 spi;
+	u16 flags = 0;
+
+	if ((family == 4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr) != IPPROTO_UDP)
+		return false;
+	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &t, &flags) ||
+	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
+		return false;
+	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
+	return h && ipsp_encap_carries(h, &t);
+}
+
+static noinline unsigned int redirector_encap(struct sk_buff *skb,
+					      const struct nf_hook_state *state)
+{
+	struct nf_hook_state rest = *state;
+	enum outcome o;
+	struct look l;
+
+	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
+	if (o != PASS && o != TO_PORT)
+		return redirector_refuse(state->net, o);
+	rest.okfn = encap_open;
+	chain_go_on(skb, &rest, FLOW_AT_HOOK);
+	return NF_STOLEN;
+}
+
 static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
+	if (atomic_read(&ipsp_net(state->net)->handles_encap[IPSP_DIR_IN]) &&
+	    encap_is_ours(state->net, skb, state_family(state)))
+		return redirector_encap(skb, state);
 	return redirector_in(skb, state, IPSP_DIR_IN);
 }
 

@@ -27,7 +27,7 @@ bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp
 /* An inbound packet's tuple gets the destination back that it came with. */
 void ipsp_packet_undo_dnat(const struct sk_buff *skb, struct ipsp_tuple *t);
 bool ipsp_packet_is_discovery(const struct ipsp_tuple *t);
-/* An outbound ESP packet's SPI; false: none. */
+/* An ESP packet's SPI, in UDP or not (then it is not 0); false: none. */
 bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be32 *spi);
 
 /* divert.c: the dst whose output is ours */
@@ -55,7 +55,8 @@ int ipsp_input_init(void);
 void ipsp_input_exit(void);
 /* At PRE_ROUTING: bytes in front of ESP that may be taken there; 0: let it go its way. */
 u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *state);
-bool ipsp_input_take(struct sk_buff *skb, u32 header);	/* false: not ours, untouched */
+/* At a hook, `header` bytes in front of ESP, UDP's among them or not. false: not ours, untouched */
+bool ipsp_input_take(struct sk_buff *skb, u32 header, bool encap);
 
 /* offload.c: all packets of a list that may go as one become one; the rest of the list. */
 void ipsp_offload_init(void);

@@ -20,6 +20,7 @@
 #include <net/xfrm.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "redirector.h"
 
@@ -30,22 +31,26 @@ static struct gro_cells reinject_cells;
 
 static struct dst_entry *path_lookup4(struct net *net, const struct handle *h, u32 mark)
 {
-	struct flowi4 fl = { .flowi4_proto = IPPROTO_ESP, .flowi4_mark = mark };
+	struct flowi4 fl = { .flowi4_proto = ipsp_encap_protocol(&h->config), .flowi4_mark = mark };
 	struct rtable *rt;
 
 	memcpy(&fl.saddr, h->config.source, 4);
 	memcpy(&fl.daddr, h->config.destination, 4);
+	fl.fl4_sport = h->config.encap_source;
+	fl.fl4_dport = h->config.encap_destination;
 	rt = ip_route_output_key(net, &fl);
 	return IS_ERR(rt) ? NULL : &rt->dst;
 }
 
 static struct dst_entry *path_lookup6(struct net *net, const struct handle *h, u32 mark)
 {
-	struct flowi6 fl = { .flowi6_proto = IPPROTO_ESP, .flowi6_mark = mark };
+	struct flowi6 fl = { .flowi6_proto = ipsp_encap_protocol(&h->config), .flowi6_mark = mark };
 	struct dst_entry *dst;
 
 	memcpy(&fl.saddr, h->config.source, 16);
 	memcpy(&fl.daddr, h->config.destination, 16);
+	fl.fl6_sport = h->config.encap_source;
+	fl.fl6_dport = h->config.encap_destination;
 	dst = ip6_route_output(net, NULL, &fl);
 	if (!dst->error)
 		return dst;
@@ -121,14 +126,16 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, t->handle, t->skb);
 	u32 packets = 0, bytes = 0, mtu;
+	struct sk_buff *(*gather)(struct sk_buff *head, u32 mtu);
 	struct sk_buff *skb, *next;
 
 	if (!path)
 		return IPSP_DROP_GONE;
+	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather : ipsp_offload_gather;
 	mtu = dst_mtu(path);
 	ipsp_redirector_sending(true);
 	for (skb = t->answer; skb; skb = next) {
-		next = ipsp_offload_gather(skb, mtu);
+		next = gather(skb, mtu);
 		out_inherit(skb, t->skb);
 		skb_dst_set(skb, dst_clone(path));
 		packets += skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "compat/compat.h"
 #include "compartment.h"
+#include "encap.h"
 #include "handle.h"
 #include "redirector.h"
 #include "trace.h"
@@ -99,6 +100,8 @@ static void release_unprotect(struct compartment *c, struct ticket *t)
 		}
 	}
 	release_run(c, t);
+	if (t->verdict == IPSP_VERDICT_TRANSFORMED && ipsp_encap_is(&t->handle->config))
+		ipsp_encap_seen(c, t->handle, t->skb);
 	if (t->verdict != IPSP_VERDICT_TRANSFORMED) {
 		release_drop(c, t);
 		return;

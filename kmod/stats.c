@@ -61,7 +61,7 @@ static u64 stats_memory(struct compartment *c)
 	u32 i;
 
 	lockdep_assert_held(&c->lock);
-	for (i = 0; i < c->config.stacks; i++)
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (c->stack[i])
 			bytes += sizeof(struct stack) + 2 * PAGE_SIZE +
 				 (u64)c->config.down_size + c->config.up_size;

@@ -136,12 +136,16 @@ static void stream_broken_work(struct work_struct *work)
 void ipsp_stream_break_locked(struct stack *s, u32 cause)
 {
 	struct compartment *c = s->c;
+	enum stack_state was;
 
 	lockdep_assert_held(&c->lock);
 	if (s->state == STACK_BROKEN)
 		return;
+	was = s->state;
 	s->cause = cause;
 	WRITE_ONCE(s->state, STACK_BROKEN);
+	if (was == STACK_READY)
+		ipsp_share_update(c);	/* a spare has its place at once */
 	if (cause == IPSP_BROKEN_NONE)
 		ipsp_count(c, STACKS_DIED);
 	else if (cause == IPSP_BROKEN_DEADLINE)
@@ -340,6 +344,15 @@ bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec)
 	return true;
 }
 
+void ipsp_stream_cancel(struct stack *s)
+{
+	lockdep_assert_held(&s->c->lock);
+	ipsp_ring_cancel(&s->down);
+	while (s->secret_head != s->secret_tail &&
+	       (s32)(s->secrets[(s->secret_head - 1) % STREAM_SECRETS].at - s->down.own) >= 0)
+		s->secret_head--;
+}
+
 void ipsp_stream_submit(struct stack *s)
 {
 	lockdep_assert_held(&s->c->lock);
@@ -375,7 +388,7 @@ bool ipsp_stream_has_spare(struct stack *s, u32 len)
 void ipsp_stream_progress(struct stack *s)
 {
 	lockdep_assert_held(&s->c->lock);
-	if (!s->snapshot_read && s->state == STACK_READY &&
+	if (!s->snapshot_read && s->state > STACK_AWAITS &&
 	    (s32)(ipsp_ring_observe(s->down.kpeer) - s->snapshot_end) >= 0)
 		s->snapshot_read = ktime_get_ns();
 	if (s->refused && ipsp_stream_has_room(s))

@@ -16,12 +16,13 @@ struct compartment;
 struct port_file;
 
 /*
- * state     packets  control  KICK   moved by
- * AWAITS    no       own snapshot  yes  attach
- * READY     yes      yes      yes    SNAPSHOT_END (announce.c), under c->lock
- * BROKEN    no       no       EPIPE  ipsp_stream_break, under c->lock
+ * state    packets       control       KICK   moved by
+ * AWAITS   no            own snapshot  yes    attach
+ * READY    if it shares  yes           yes    SNAPSHOT_END (announce.c), under c->lock
+ * LEAVING  no            no            yes    fewer are wanted (share.c), under c->lock
+ * BROKEN   no            no            EPIPE  ipsp_stream_break, under c->lock
  */
-enum stack_state { STACK_AWAITS, STACK_READY, STACK_BROKEN };
+enum stack_state { STACK_AWAITS, STACK_READY, STACK_LEAVING, STACK_BROKEN };
 
 enum area_name { AREA_KERNEL_WORDS, AREA_STACK_WORDS, AREA_DOWN, AREA_UP, AREA_COUNT };
 
@@ -67,10 +68,11 @@ struct stack {
 	u64 moved;			/* and when, in ns: see ipsp_stream_idle */
 	u32 snapshot_end;		/* the index behind SNAPSHOT_END, once READY */
 	u64 snapshot_read;		/* ns: when it had passed that; 0: not yet */
+	u32 load;			/* of tickets it has not answered; protected by c->lock */
 	struct work_struct broken_work;	/* the part of a break that may sleep */
 };
 
-/* Process context. index < config.stacks was checked by the caller, under c->admin. */
+/* Process context, under c->admin. The caller has checked the index. */
 int ipsp_stream_attach(struct port_file *p, u32 index);
 /* Release of the file or the end of the mm: tickets go back to be dealt again. */
 void ipsp_stream_detach(struct stack *s);
@@ -95,6 +97,7 @@ struct ipsp_record *ipsp_stream_reserve(struct stack *s, u32 control_len, u32 da
 /* false: too many */
 bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);
 void ipsp_stream_submit(struct stack *s);	/* publishes and wakes */
+void ipsp_stream_cancel(struct stack *s);	/* takes back what was not submitted */
 bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
 /* Under c->lock: room for the refused control record, if there is one; for a packet beside it. */
 bool ipsp_stream_has_room(struct stack *s);

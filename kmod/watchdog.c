@@ -14,12 +14,12 @@ static bool watchdog_is_pending(const struct compartment *c)
 	return c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length;
 }
 
-/* How old the head is, in its stack's hands; 0: nothing to judge. */
-static u64 watchdog_head_age(struct fifo *f, u64 now)
+/* How old the head is, in this stack's hands; 0: nothing to judge. */
+static u64 watchdog_head_age(const struct stack *s, struct fifo *f, u64 now)
 {
 	struct ticket *t = list_first_entry_or_null(&f->pending, struct ticket, list);
 
-	if (!t || t->state != TICKET_DEALT)
+	if (!t || t->state != TICKET_DEALT || t->stack != s->index)
 		return 0;
 	return now - max(t->dealt_at, f->head_since);
 }
@@ -27,10 +27,10 @@ static u64 watchdog_head_age(struct fifo *f, u64 now)
 /* What lies behind its snapshot is not late before the stack has read that, if it moves. */
 static u64 watchdog_late(struct compartment *c, struct stack *s, u64 now)
 {
-	u64 age = max(watchdog_head_age(&c->fifo[IPSP_DIR_OUT], now),
-		      watchdog_head_age(&c->fifo[IPSP_DIR_IN], now));
+	u64 age = max(watchdog_head_age(s, &c->fifo[IPSP_DIR_OUT], now),
+		      watchdog_head_age(s, &c->fifo[IPSP_DIR_IN], now));
 
-	if (s->state != STACK_READY)
+	if (s->state == STACK_AWAITS)
 		return 0;
 	return min(age, s->snapshot_read ? now - s->snapshot_read : ipsp_stream_idle(s, now));
 }
@@ -61,10 +61,10 @@ static u64 watchdog_successor(struct compartment *c)
 {
 	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
 
-	if (ipsp_deal_stack(c) || !watchdog_is_pending(c))
+	if (c->sharing || !watchdog_is_pending(c))
 		return 0;
 	if (c->stackless_since && ktime_get_ns() - c->stackless_since >= successor)
-		ipsp_deal_drop_all(c, IPSP_DROP_NO_SUCCESSOR);
+		ipsp_deal_drop_undealt(c);
 	return successor / 8 + 1;
 }
 
@@ -76,7 +76,7 @@ static u64 watchdog_look(struct compartment *c)
 
 	lockdep_assert_held(&c->lock);
 	next = watchdog_successor(c);
-	for (i = 0; i < c->config.stacks; i++)
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (c->stack[i])
 			next = min_not_zero(next, watchdog_stack(c, c->stack[i]));
 	return c->gone ? 0 : next;

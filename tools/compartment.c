@@ -200,8 +200,40 @@ static int compartment_del(const struct portctl *p, const char *name, struct wor
 /* The rest is fixed when a compartment is made. */
 static int is_changeable(const char *word)
 {
-	return !strcmp(word, "fail") || !strcmp(word, "deadline") || !strcmp(word, "successor") ||
-	       !strcmp(word, "mark");
+	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "mark" };
+	size_t i;
+
+	for (i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++)
+		if (!strcmp(word, changeable[i]))
+			return 1;
+	return 0;
+}
+
+/* Its manager learns how many stacks it has to keep, and they come or go. */
+static int set_stacks(const char *name)
+{
+	static const char *const update[] = { "manager", "update" };
+	const struct timespec pause = { 0, 5000000 };
+	static struct device_reply reply;
+	struct ipsp_compartment c;
+	int i, err;
+
+	err = device_request(name, 0, update, 2, &reply);
+	if (err == -EPIPE)
+		return 0;		/* it has no manager: the next one learns it from the kernel */
+	if (err || reply.status)
+		return err ? portctl_refused(name, err) : portctl_usage("%s", reply.text);
+	for (i = 0; i < END_TRIES; i++) {
+		err = get(name, &c);
+		if (err)
+			return portctl_refused(name, err);
+		if (c.stacks_attached == c.stacks && c.spares_attached == c.spares)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	fprintf(stderr, "ipsec-portctl: compartment %s: stacks %u, wanted %u; spares %u, wanted %u\n",
+		name, c.stacks_attached, c.stacks, c.spares_attached, c.spares);
+	return 1;
 }
 
 static int compartment_set(const struct portctl *p, const char *name, struct words *w)
@@ -215,29 +247,34 @@ static int compartment_set(const struct portctl *p, const char *name, struct wor
 		return portctl_refused(name, err);
 	for (i = w->at; i < w->count; i += 2)
 		if (!is_changeable(w->word[i]))
-			return portctl_usage("compartment set: \"%.60s\": allowed: fail, deadline, "
-					     "successor, mark", w->word[i]);
+			return portctl_usage("compartment set: \"%.60s\": allowed: stacks, spares, fail, "
+					     "deadline, successor, mark", w->word[i]);
 	option_init(&o, name);
 	o.compartment.fail = now.fail;
+	o.compartment.stacks = now.stacks;
+	o.compartment.spares = now.spares;
 	o.compartment.mark = now.mark;
 	o.compartment.mark_mask = now.mark_mask;
 	if (option_parse(w, &o))
 		return portctl_usage("%s", w->error);
 	err = device_control(IPSP_CTL_COMPARTMENT_SET, &o.compartment);
-	return err ? portctl_refused(name, err) : 0;
+	if (err)
+		return portctl_refused(name, err);
+	return o.compartment.stacks == now.stacks && o.compartment.spares == now.spares ? 0 : set_stacks(name);
 }
 
 static void print_one(const struct portctl *p, const struct ipsp_compartment *c)
 {
 	if (p->json)
-		printf("{\"name\":\"%s\",\"stacks\":%u,\"stacks-attached\":%u,\"manager\":%u,"
-		       "\"fail\":\"%s\",\"deadline\":%u,\"generation\":%u,\"handles\":%u}\n",
-		       c->name, c->stacks, c->stacks_attached, c->manager_attached,
-		       c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles);
+		printf("{\"name\":\"%s\",\"stacks\":%u,\"stacks-attached\":%u,\"spares\":%u,"
+		       "\"spares-attached\":%u,\"manager\":%u,\"fail\":\"%s\",\"deadline\":%u,"
+		       "\"generation\":%u,\"handles\":%u}\n",
+		       c->name, c->stacks, c->stacks_attached, c->spares, c->spares_attached,
+		       c->manager_attached, c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles);
 	else
-		printf("%s stacks %u attached %u manager %s fail %s deadline %u generation %u "
-		       "handles %u\n", c->name, c->stacks, c->stacks_attached,
-		       c->manager_attached ? "yes" : "no", c->fail ? "open" : "closed",
+		printf("%s stacks %u attached %u spares %u attached %u manager %s fail %s deadline %u "
+		       "generation %u handles %u\n", c->name, c->stacks, c->stacks_attached, c->spares,
+		       c->spares_attached, c->manager_attached ? "yes" : "no", c->fail ? "open" : "closed",
 		       c->deadline_ms, c->generation, c->handles);
 }
 

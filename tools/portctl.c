@@ -21,6 +21,7 @@ static const struct command {
 	  "--rules" },
 	{ "rule", rule_main, "set FILE [--confirm SECONDS] | confirm | list", "--confirm" },
 	{ "stat", stat_main, "[NAME]", "-c" },
+	{ "poison", poison_main, "list NAME | save NAME [FILE]", NULL },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
 };
@@ -162,7 +163,7 @@ static int dispatch(const struct portctl *p, struct words *w)
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			return options_of(p, &commands[i]) ?: commands[i].run(p, w);
-	if (!strcmp(name, "events") || !strcmp(name, "poison") || !strcmp(name, "relay"))
+	if (!strcmp(name, "events") || !strcmp(name, "relay"))
 		return portctl_usage("command \"%s\": not served yet", name);
 	return portctl_usage("command \"%.60s\": allowed: %s", name, list);
 }

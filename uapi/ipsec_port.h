@@ -24,8 +24,11 @@
  *   IPSP_CTL_COMPARTMENT_DEL   in: name. EBUSY: a rule names it, in force or set aside by
  *                              `confirm`; with IPSP_DELF_RULES_DROP those rules drop from
  *                              here on. Its manager and stacks end by themselves; see poll
- *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only fail_open, deadline,
- *                              successor and mark may differ from what was given
+ *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only stacks, spares, fail_open,
+ *                              deadline, successor and mark may differ from what was
+ *                              given. With fewer stacks, those whose index is too
+ *                              high get no more tickets, and end when all of theirs
+ *                              are answered (see 6)
  *   IPSP_CTL_COMPARTMENT_GET   in: name, or "" and index >= 0 to list this
  *                              namespace's; out: all. ENOENT: no such
  *   IPSP_CTL_RULES_SET         in: the whole ordered rule table of the namespace;
@@ -39,14 +42,18 @@
  *   IPSP_CTL_RULES_GET         out: the table, and the seconds left to `confirm` it, 0: it
  *                              stays; E2BIG with `count` set if too small
  *   IPSP_CTL_STATS             in: name ("" = the namespace itself); out: counters
+ *   IPSP_CTL_POISON            in: name, index from 0 (the oldest), where to copy the
+ *                              packet; out: a ticket that two stacks died on, and its
+ *                              packet. ENOENT: none of that index; EMSGSIZE: `length`
+ *                              says what it needs
  *
  * 2. A port, /dev/ipsec-port/NAME
  *   open, then IPSP_IOC_ATTACH in one role. The descriptor belongs to the mm that
  *   attached it: any other gets EIO. Its release, or the end of that mm, undoes
  *   everything the attachment did.
  *
- *   IPSP_IOC_ATTACH   role STACK (index i), MANAGER (one) or ADMIN (many).
- *                     EBUSY: the role or index is taken
+ *   IPSP_IOC_ATTACH   role STACK (index i, below stacks + spares), MANAGER (one) or
+ *                     ADMIN (many). EBUSY: the role or index is taken
  *   IPSP_IOC_LAYOUT   STACK: where to mmap what. Four areas: kernel's words
  *                     (read only), stack's words, down ring (read only, mapped
  *                     twice in a row), up ring (mapped twice in a row)
@@ -141,6 +148,19 @@
  *   the process is killed, its tickets are dealt to a successor as identical records. A
  *   stack may also end its attachment itself, by close, by munmap of any of its areas, or
  *   by its own end: then nobody kills it.
+ *
+ * 6. Several stacks
+ *   All stacks past their SNAPSHOT_END see every control record, at one point of the ticket
+ *   order. `stacks` of them are dealt to, in bursts, the least loaded next; each ticket to
+ *   one. Answers come in any order; tickets leave in theirs. The others are spares: one
+ *   takes the place of a stack at the moment that its attachment ends, whatever their
+ *   indices. A stack that ends has its tickets dealt to the others as identical records. One
+ *   that has to go, because there are fewer `stacks` or `spares` now, gets neither tickets
+ *   nor control records, may answer, and gets EPIPE when it has answered all.
+ *
+ *   The ticket at which the index of a dying stack points is suspected to be what it died
+ *   on. After two such deaths it is poison: dropped, counted, told in an event, and kept for
+ *   IPSP_CTL_POISON, the last IPSP_POISON_KEPT of a compartment.
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H
@@ -164,7 +184,8 @@
 #define IPSP_RULES_MAX		1024
 #define IPSP_CONFIRM_MAX	86400	/* seconds */
 #define IPSP_COMPARTMENTS_MAX	64
-#define IPSP_STACKS_MAX		16
+#define IPSP_STACKS_MAX		16	/* stacks and spares together */
+#define IPSP_POISON_KEPT	8
 #define IPSP_HASH_KEY_LEN	32
 #define IPSP_COUNTER_LEN	32
 #define IPSP_ADMIN_MAX		(64u << 10)	/* data part of ADMIN_REQUEST and _REPLY */
@@ -218,6 +239,7 @@ struct ipsp_features {
 	X(CLOSED,		"closed") \
 	X(NOT_SERVED,		"not-served") \
 	X(HOLD_EXPIRED,		"hold-expired") \
+	X(ENCAP,		"encapsulation") \
 	X(NO_QUORUM,		"no-quorum") \
 	/* a stack's */ \
 	X(POLICY,		"policy") \
@@ -259,7 +281,7 @@ struct ipsp_compartment {
 	__u32 owner_uid;		/* of the device node */
 	__u32 owner_gid;
 	__u32 owner_mode;		/* default 0600 */
-	__u32 stacks;			/* 1..IPSP_STACKS_MAX; more than 1 not served yet */
+	__u32 stacks;			/* 1..IPSP_STACKS_MAX: are dealt to */
 	__u32 mode;			/* IPSP_MODE_* */
 	__u32 quorum;			/* 0 or 1; more not served yet */
 	__u32 fail;			/* IPSP_FAIL_* */
@@ -272,11 +294,14 @@ struct ipsp_compartment {
 	__u32 mark;			/* given to released inbound packets */
 	__u32 mark_mask;		/* bits of it that are set */
 	/* out, from GET */
-	__u32 stacks_attached;		/* past their snapshot */
+	__u32 stacks_attached;		/* past their snapshot, and dealt to */
 	__u32 manager_attached;
 	__u32 generation;		/* of the policy */
 	__u32 handles;
-	__u32 reserved[7];
+	__u32 spares_attached;		/* past their snapshot, and not dealt to */
+	/* in */
+	__u32 spares;			/* more that may attach; SET: 0 is none */
+	__u32 reserved[5];
 };
 
 #define IPSP_DELF_RULES_DROP	(1u << 0)	/* rules that name it turn into drop */
@@ -407,6 +432,24 @@ struct ipsp_stats {
 	__u64 reserved[7];
 };
 
+/* ---- poison ------------------------------------------------------------------------ */
+
+struct ipsp_poison {
+	char  name[IPSP_NAME_MAX];	/* in: of the compartment */
+	__u64 data;			/* in: user pointer, where the packet goes */
+	__u32 size;			/* in: room there */
+	__u32 index;			/* in: which, from 0, the oldest */
+	/* out */
+	__u32 length;			/* bytes of the packet */
+	__u16 type;			/* IPSP_REC_* of the ticket */
+	__u16 reserved16;
+	__u32 stack;			/* index of the one that died last */
+	__u32 handle;			/* 0: none, a question */
+	__u64 ticket;
+	__u64 time;			/* CLOCK_REALTIME */
+	__u32 reserved[8];
+};
+
 /* ---- control ioctls ----------------------------------------------------------------- */
 
 #define IPSP_MAGIC 0xb7
@@ -418,6 +461,7 @@ struct ipsp_stats {
 #define IPSP_CTL_RULES_SET	 _IOWR(IPSP_MAGIC, 0x05, struct ipsp_rules)
 #define IPSP_CTL_RULES_GET	 _IOWR(IPSP_MAGIC, 0x06, struct ipsp_rules)
 #define IPSP_CTL_STATS		 _IOWR(IPSP_MAGIC, 0x07, struct ipsp_stats)
+#define IPSP_CTL_POISON		 _IOWR(IPSP_MAGIC, 0x08, struct ipsp_poison)
 #define IPSP_CTL_RULES_CONFIRM	 _IO(IPSP_MAGIC, 0x0b)
 
 /* ---- port: roles and layout ------------------------------------------------------------ */
@@ -493,7 +537,7 @@ struct ipsp_handle {
 	__be32 spi;
 	__u8  source[16];
 	__u8  destination[16];
-	__be16 encap_source;		/* both 0; else not served yet */
+	__be16 encap_source;		/* ports of ESP in UDP, RFC 3948; both 0: none */
 	__be16 encap_destination;
 	__u16 fixed;			/* IP + ESP + IV + ICV, bytes */
 	__u16 align;			/* power of two, 1..256 */
@@ -510,7 +554,10 @@ struct ipsp_handle {
 	__u64 packets, bytes;
 	__u64 dropped, replayed, integrity_failed;
 	__u64 used_first, used_last;	/* CLOCK_REALTIME; 0 = never */
-	__u64 reserved[8];
+	__u8  peer[16];			/* inbound, ESP in UDP: where authentic packets came from */
+	__be16 peer_port;
+	__u16 reserved16[3];
+	__u64 reserved[5];
 };
 
 /* ---- port ioctls ---------------------------------------------------------------------------------- */
@@ -780,11 +827,12 @@ struct ipsp_snapshot {
 #define IPSP_EVENT_STACK_DIED		3	/* `cause` 0 */
 #define IPSP_EVENT_STACK_HUNG		4
 #define IPSP_EVENT_STACK_BROKEN		5	/* `cause` IPSP_BROKEN_* */
-#define IPSP_EVENT_POISON		6
+#define IPSP_EVENT_POISON		6	/* `count` is the ticket */
 #define IPSP_EVENT_EXPIRE		7	/* not served yet */
 #define IPSP_EVENT_MISMATCH		8	/* not served yet */
 #define IPSP_EVENT_CEILING		9	/* `handle` nears its ceiling */
 #define IPSP_EVENT_LOST			10	/* `count` events did not fit */
+#define IPSP_EVENT_MAPPING		11	/* `handle`'s peer has another address or port */
 
 #define IPSP_BROKENS(X) \
 	X(INDEX,	"index")	/* a ring index jumped */ \

@@ -4,9 +4,10 @@
  *
  * Theory of operation
  *
- * The library's manager is a table of functions that init_mb_mgr_auto() fills for the processor it finds; that is the only
- * time it asks. A call is then keys, nonce, text and tag in one go, no state but scratch memory that is ours. One thread,
- * so one scratch does for all SAs. The library never makes a system call after init, and has its memory from us.
+ * The library's manager is a table of functions that init_mb_mgr_auto() fills for the processor it finds; that is the
+ * only time it asks. A call is then keys, nonce, text and tag in one go, no state but scratch memory that is ours. One
+ * thread, so one scratch does for all SAs. The library never makes a system call after init, and has its memory from
+ * us.
  */
 #include "crypto.h"
 
@@ -34,7 +35,8 @@ static int ipsecmb_gcm_seal(const struct crypto_sa *sa, const struct crypto_mess
 	return 0;
 }
 
-static int ipsecmb_gcm_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
+static int ipsecmb_gcm_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv,
+			    uint8_t *out)
 {
 	const crypto_nonce nonce = crypto_nonce_of(sa, m);
 	struct ipsecmb_gcm *gcm = sa->context;
@@ -98,7 +100,8 @@ static int ipsecmb_gmac_seal(const struct crypto_sa *sa, const struct crypto_mes
 	return 0;
 }
 
-static int ipsecmb_gmac_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
+static int ipsecmb_gmac_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv,
+			     uint8_t *out)
 {
 	uint8_t tag[16];
 
@@ -115,7 +118,8 @@ static uint16_t ipsecmb_gmac_start(struct crypto_sa *sa, const struct ipsp_sa *g
 	const aes_gcm_pre_t pre[] = { ipsecmb->gcm128_pre, ipsecmb->gcm192_pre, ipsecmb->gcm256_pre };
 	const aes_gmac_init_t begin[] = { ipsecmb->gmac128_init, ipsecmb->gmac192_init, ipsecmb->gmac256_init };
 	const aes_gmac_update_t add[] = { ipsecmb->gmac128_update, ipsecmb->gmac192_update, ipsecmb->gmac256_update };
-	const aes_gmac_finalize_t end[] = { ipsecmb->gmac128_finalize, ipsecmb->gmac192_finalize, ipsecmb->gmac256_finalize };
+	const aes_gmac_finalize_t end[] = { ipsecmb->gmac128_finalize, ipsecmb->gmac192_finalize,
+					    ipsecmb->gmac256_finalize };
 	struct ipsecmb_gmac *gmac = sa->context = crypto_take(sizeof(*gmac));
 	unsigned size = (given->aead.key_bits - 32 - 128) / 64;
 
@@ -136,8 +140,8 @@ static uint16_t ipsecmb_gmac_start(struct crypto_sa *sa, const struct ipsp_sa *g
 
 static struct chacha20_poly1305_context_data ipsecmb_chacha_scratch __attribute__((aligned(64)));
 
-static void ipsecmb_chacha(const struct crypto_sa *sa, const struct crypto_message *m, chacha_poly_enc_dec_update_t update,
-			   uint8_t *out, uint8_t *tag)
+static void ipsecmb_chacha(const struct crypto_sa *sa, const struct crypto_message *m,
+			   chacha_poly_enc_dec_update_t update, uint8_t *out, uint8_t *tag)
 {
 	const crypto_nonce nonce = crypto_nonce_of(sa, m);
 

@@ -4,10 +4,10 @@
  *
  * Theory of operation
  *
- * A context has its key schedule made once, when the SA comes. Per packet: a nonce, what is authenticated, the text, the
- * tag; nothing of that fetches or locks. (HMAC of OpenSSL 3.0 starts each message with a copy of its keyed state, in a
- * block that it takes from our heap.) The library's configuration file, its exit handler and its random generator are
- * never touched. What it does lazily (providers, error state, the first use of each algorithm) is done once by
+ * A context has its key schedule made once, when the SA comes. Per packet: a nonce, what is authenticated, the text,
+ * the tag; nothing of that fetches or locks. (HMAC of OpenSSL 3.0 starts each message with a copy of its keyed state,
+ * in a block that it takes from our heap.) The library's configuration file, its exit handler and its random generator
+ * are never touched. What it does lazily (providers, error state, the first use of each algorithm) is done once by
  * crypto_init(), before the sandbox closes.
  */
 #include "heap.h"

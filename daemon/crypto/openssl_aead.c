@@ -64,7 +64,8 @@ static int openssl_aead_seal(const struct crypto_sa *sa, const struct crypto_mes
 	return openssl_aead_finish(sa, out + m->len);
 }
 
-static int openssl_aead_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
+static int openssl_aead_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv,
+			     uint8_t *out)
 {
 	const OSSL_PARAM tag[] = OPENSSL_TAG((void *)(uintptr_t)icv, sa->icv_len);
 	int len;

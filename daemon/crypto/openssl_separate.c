@@ -73,7 +73,8 @@ static uint16_t openssl_mac_init(struct openssl_context *context, const struct i
 }
 
 /* Over ESP header, IV and ciphertext, which lie in one row, and the upper half of the number. 0, or -1. */
-static int openssl_mac(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *end, uint8_t mac[MAC_MAX])
+static int openssl_mac(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *end,
+		       uint8_t mac[MAC_MAX])
 {
 	struct openssl_context *context = sa->context;
 	size_t len = (size_t)(end - m->aad), done;

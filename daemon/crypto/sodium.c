@@ -10,8 +10,8 @@ static int sodium_gcm_seal(const struct crypto_sa *sa, const struct crypto_messa
 {
 	const crypto_nonce nonce = crypto_nonce_of(sa, m);
 
-	return crypto_aead_aes256gcm_encrypt_detached_afternm(out, out + m->len, NULL, m->from, m->len, m->aad, m->aad_len,
-							      NULL, (const uint8_t *)&nonce, sa->context);
+	return crypto_aead_aes256gcm_encrypt_detached_afternm(out, out + m->len, NULL, m->from, m->len, m->aad,
+							      m->aad_len, NULL, (const uint8_t *)&nonce, sa->context);
 }
 
 static int sodium_gcm_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
@@ -37,10 +37,12 @@ static int sodium_chacha_seal(const struct crypto_sa *sa, const struct crypto_me
 	const crypto_nonce nonce = crypto_nonce_of(sa, m);
 
 	return crypto_aead_chacha20poly1305_ietf_encrypt_detached(out, out + m->len, NULL, m->from, m->len, m->aad,
-								  m->aad_len, NULL, (const uint8_t *)&nonce, sa->context);
+								  m->aad_len, NULL, (const uint8_t *)&nonce,
+								  sa->context);
 }
 
-static int sodium_chacha_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv, uint8_t *out)
+static int sodium_chacha_open(const struct crypto_sa *sa, const struct crypto_message *m, const uint8_t *icv,
+			      uint8_t *out)
 {
 	const crypto_nonce nonce = crypto_nonce_of(sa, m);
 

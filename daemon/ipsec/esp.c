@@ -53,6 +53,17 @@ static int esp_is_tunnel(const struct sad_sa *sa)
 	return sa->sa.mode == IPSP_SA_TUNNEL;
 }
 
+/* RFC 3948: between IP and ESP. */
+static uint32_t esp_udp_len(const struct sad_sa *sa)
+{
+	return sa->sa.encap_source ? ESP_UDP : 0;
+}
+
+static uint8_t esp_outer_protocol(const struct sad_sa *sa)
+{
+	return sa->sa.encap_source ? IP_UDP : IP_ESP;
+}
+
 /* Of the segment's header, what stays in front of ESP. */
 static uint32_t esp_skip(const struct sad_sa *sa, const struct segment_plan *plan)
 {
@@ -61,7 +72,7 @@ static uint32_t esp_skip(const struct sad_sa *sa, const struct segment_plan *pla
 
 static uint32_t esp_front_len(const struct sad_sa *sa, const struct segment_plan *plan)
 {
-	return esp_is_tunnel(sa) ? ip_outer_len(sa->sa.family) : plan->ip.esp_at;
+	return (esp_is_tunnel(sa) ? ip_outer_len(sa->sa.family) : plan->ip.esp_at) + esp_udp_len(sa);
 }
 
 static uint32_t esp_text_len(const struct sad_sa *sa, const struct segment_plan *plan,
@@ -95,7 +106,7 @@ static void esp_front_tunnel(const struct sad_sa *sa, uint64_t number,
 		.destination = sa->sa.destination,
 		.family = sa->sa.family,
 		.tos = ecn_outer(ip->tos, sa->sa.flags),
-		.protocol = IP_ESP,
+		.protocol = esp_outer_protocol(sa),
 		.df = !clear_df && !(sa->sa.flags & IPSP_SAF_NOPMTUDISC) &&
 		      (ip->family == 6 || ip->df),
 		.total_len = total,
@@ -106,14 +117,23 @@ static void esp_front_tunnel(const struct sad_sa *sa, uint64_t number,
 	ip_outer_write(out, &outer);
 }
 
-static void esp_front_transport(const struct segment_plan *plan, const struct segment *s,
-				int clear_df, uint32_t total, uint8_t *out)
+static void esp_front_transport(const struct sad_sa *sa, const struct segment_plan *plan,
+				const struct segment *s, int clear_df, uint32_t total, uint8_t *out)
 {
 	memcpy(out, s->header, plan->ip.esp_at);
-	out[plan->ip.esp_next_at] = IP_ESP;
+	out[plan->ip.esp_next_at] = esp_outer_protocol(sa);
 	if (clear_df && plan->ip.family == 4)
 		ip_clear_df(out);
 	ip_set_length(out, plan->ip.family == 4 ? plan->ip.esp_at : IP_HEADER6, total);
+}
+
+/* Checksum 0: over IPv6 the kernel makes it. */
+static void esp_front_udp(const struct sad_sa *sa, uint32_t len, uint8_t *out)
+{
+	memcpy(out, &sa->sa.encap_source, 2);
+	memcpy(out + 2, &sa->sa.encap_destination, 2);
+	ip_set16(out + 4, (uint16_t)len);
+	ip_set16(out + 6, 0);
 }
 
 /* RFC 4303 2.4: 1, 2, 3 ...; then the length, then what is inside. */
@@ -163,15 +183,17 @@ static uint16_t esp_encrypt(const struct sad_sa *sa, uint64_t number,
 uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
 		  const struct segment *s, int clear_df, uint8_t *out)
 {
-	uint32_t total = esp_sealed_len(sa, plan, s);
+	uint32_t total = esp_sealed_len(sa, plan, s), front = esp_front_len(sa, plan);
 
 	if (total > IP_LENGTH_MAX)
 		return IPSP_DROP_MALFORMED;
 	if (esp_is_tunnel(sa))
 		esp_front_tunnel(sa, number, plan, clear_df, total, out);
 	else
-		esp_front_transport(plan, s, clear_df, total, out);
-	return esp_encrypt(sa, number, plan, s, out + esp_front_len(sa, plan));
+		esp_front_transport(sa, plan, s, clear_df, total, out);
+	if (esp_udp_len(sa))
+		esp_front_udp(sa, total - front + ESP_UDP, out + front - ESP_UDP);
+	return esp_encrypt(sa, number, plan, s, out + front);
 }
 
 /* ---- open ---------------------------------------------------------------------------- */
@@ -189,9 +211,9 @@ static uint16_t esp_locate(const struct sad_sa *sa, struct esp_opened *o)
 	const uint32_t least = ESP_HEADER + sa->crypto.iv_len + 2 + sa->crypto.icv_len;
 	const uint8_t *esp;
 
-	if (ip_parse(o->packet, &o->ip) || o->ip.protocol != IP_ESP || o->ip.fragment)
+	if (ip_parse(o->packet, &o->ip) || o->ip.protocol != esp_outer_protocol(sa) || o->ip.fragment)
 		return IPSP_DROP_MALFORMED;
-	o->esp_at = o->ip.header_len;
+	o->esp_at = o->ip.header_len + esp_udp_len(sa);
 	if (o->packet.len < o->esp_at || o->packet.len - o->esp_at < least)
 		return IPSP_DROP_MALFORMED;
 	o->text = o->packet.len - o->esp_at - (least - 2);
@@ -276,10 +298,10 @@ static uint16_t esp_inner_transport(const struct sad_sa *sa, const struct esp_op
 	struct ip_bytes inner;
 	struct ip_packet ip;
 
-	memcpy(out, o->packet.at, o->esp_at);
+	memcpy(out, o->packet.at, o->ip.header_len);
 	out[o->ip.protocol_at] = o->next;
-	*len += o->esp_at;
-	ip_set_length(out, o->ip.family == 4 ? o->esp_at : IP_HEADER6, *len);
+	*len += o->ip.header_len;
+	ip_set_length(out, o->ip.family == 4 ? o->ip.header_len : IP_HEADER6, *len);
 	inner = (struct ip_bytes){ out, *len };
 	if (ip_parse(inner, &ip))
 		return IPSP_DROP_MALFORMED;
@@ -295,7 +317,7 @@ uint16_t esp_open(const struct sad_sa *sa, uint64_t number, struct ip_bytes pack
 
 	if (reason)
 		return reason;
-	text = esp_is_tunnel(sa) ? out : out + o.esp_at;
+	text = esp_is_tunnel(sa) ? out : out + o.ip.header_len;
 	reason = esp_decrypt(sa, number, &o, text);
 	if (!reason)
 		reason = esp_unpad(&o, text, len);

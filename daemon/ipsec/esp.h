@@ -5,6 +5,8 @@
  *   tunnel      | outer IP | SPI | seq | IV | [ inner IP ... | pad | n | next ] | ICV |
  *   transport   | IP, exts | SPI | seq | IV | [ payload ...  | pad | n | next ] | ICV |
  *
+ * With ESP in UDP (RFC 3948) eight bytes of UDP stand in front of the SPI.
+ *
  * The IV is the 64-bit number: unique for a key as long as the number is.
  */
 #ifndef IPSEC_ESP_H
@@ -14,7 +16,8 @@
 #include "segment.h"
 
 #define ESP_HEADER	8
-#define ESP_OVERHEAD	(IP_HEADER6 + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
+#define ESP_UDP		8
+#define ESP_OVERHEAD	(IP_HEADER6 + ESP_UDP + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
 
 /* Bytes that segment becomes. */
 uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,

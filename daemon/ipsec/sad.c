@@ -88,7 +88,7 @@ static int sad_is_served(const struct ipsp_sa *sa)
 		return 0;
 	if (sa->mode != IPSP_SA_TRANSPORT && sa->mode != IPSP_SA_TUNNEL)
 		return 0;
-	if ((sa->family != 4 && sa->family != 6) || sa->encap_source || sa->encap_destination)
+	if ((sa->family != 4 && sa->family != 6) || !sa->encap_source != !sa->encap_destination)
 		return 0;
 	return !sa->tfc_pad;
 }

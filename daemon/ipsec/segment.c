@@ -45,6 +45,12 @@ static uint16_t segment_plan_tcp(struct segment_plan *plan, uint32_t mtu)
 	return segment_cut(plan, tcp, size);
 }
 
+/* RFC 9260 6.8: SCTP's is a CRC of 32 bits; all others are RFC 1071's. */
+static uint32_t segment_field_len(const struct segment_plan *plan)
+{
+	return plan->ip.protocol == IP_SCTP ? 4 : 2;
+}
+
 /* The header that is copied must hold the checksum that is to be finished. */
 static uint16_t segment_plan_whole(struct segment_plan *plan, uint32_t mtu)
 {
@@ -56,9 +62,7 @@ static uint16_t segment_plan_whole(struct segment_plan *plan, uint32_t mtu)
 	plan->header_len = plan->ip.header_len;
 	if (partial)
 		plan->header_len = (uint32_t)plan->offload.csum_start +
-				   plan->offload.csum_offset + 2;
-	if (plan->header_len < plan->ip.header_len)
-		plan->header_len = plan->ip.header_len;
+				   plan->offload.csum_offset + segment_field_len(plan);
 	if (plan->header_len > SEGMENT_HEADER_MAX || plan->header_len > plan->packet.len)
 		return IPSP_DROP_MALFORMED;
 	plan->payload = plan->packet.len - plan->header_len;
@@ -133,6 +137,16 @@ static void segment_udp(const struct segment_plan *plan, struct segment *s)
 	memcpy(udp + UDP_CHECKSUM, &sum, sizeof(sum));
 }
 
+/* The host's stack left zero in the field. */
+static void segment_finish_crc(const struct segment_plan *plan, struct segment *s)
+{
+	uint32_t start = plan->offload.csum_start, crc;
+
+	crc = checksum_crc32c(~0u, s->header + start, s->header_len - start);
+	crc = ~checksum_crc32c(crc, s->body.at, s->body.len);
+	memcpy(s->header + start + plan->offload.csum_offset, &crc, sizeof(crc));	/* low byte first */
+}
+
 /* The host's stack left the pseudo-header's sum in the field; what is behind is added. */
 static void segment_finish_checksum(const struct segment_plan *plan, struct segment *s)
 {
@@ -173,6 +187,10 @@ void segment_make(const struct segment_plan *plan, uint32_t i, struct segment *s
 	s->body = ip_part(plan->packet, plan->header_len + i * plan->payload, plan->payload);
 	if (plan->count > 1 || plan->offload.gso_size)
 		segment_cut_header(plan, i, s);
-	else if (plan->offload.flags & IPSP_OFFLOAD_NEEDS_CSUM)
+	else if (!(plan->offload.flags & IPSP_OFFLOAD_NEEDS_CSUM))
+		return;
+	else if (plan->ip.protocol == IP_SCTP)
+		segment_finish_crc(plan, s);
+	else
 		segment_finish_checksum(plan, s);
 }

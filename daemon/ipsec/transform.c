@@ -5,6 +5,7 @@
 #include "merge.h"
 #include "sad.h"
 #include "spd.h"
+#include "ipsec_port_ring.h"
 
 #define TRANSFORM_HEAD (sizeof(struct ipsp_record) + sizeof(struct ipsp_answer))
 
@@ -285,6 +286,17 @@ static int run_continue(struct transform *t, struct turn *turn)
 	return 0;
 }
 
+/*
+ * RFC 3948 3.1.2: a NAT has changed addresses that the transport checksum covers. The ICV
+ * has vouched for the text.
+ */
+static int unprotect_is_natted(const struct transform *t, const struct turn *turn)
+{
+	const struct sad_sa *sa = sad_find(&t->sad, turn->packet->stamp[0].handle);
+
+	return sa->sa.mode == IPSP_SA_TRANSPORT && sa->sa.encap_source;
+}
+
 static void transform_unprotect(struct transform *t, struct turn *turn)
 {
 	if (!turn->opened)
@@ -294,6 +306,8 @@ static void transform_unprotect(struct transform *t, struct turn *turn)
 		return;
 	}
 	answer_packets(turn, 1, turn->len, turn->len);
+	if (unprotect_is_natted(t, turn))
+		turn->answer->offload.flags = IPSP_OFFLOAD_DATA_VALID;
 	run_open(t, turn);
 }
 
@@ -371,17 +385,23 @@ static const struct transform_type *transform_find(const struct ipsp_record *dow
 
 	if (down->type < sizeof(transform_type) / sizeof(transform_type[0]))
 		type = &transform_type[down->type];
-	if ((!type->ticket && !type->control) || down->control_len < type->control_len)
+	if ((!type->ticket && !type->control) || !ipsp_record_is_sane(down, down->len) ||
+	    down->control_len < type->control_len)
 		return NULL;
 	return type;
 }
 
-/* Each segment adds an outer header, ESP, and the inner headers again. */
+/*
+ * Each segment adds an outer header, ESP, and the inner headers again. A record that is not one, or too short for its
+ * type, gets a note.
+ */
 size_t transform_room(const struct ipsp_record *down)
 {
 	const struct ipsp_packet *packet = (const struct ipsp_packet *)(down + 1);
 	size_t room = TRANSFORM_HEAD;
 
+	if (!transform_find(down))
+		return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
 	if (down->type == IPSP_REC_PROTECT)
 		room += down->data_len + (size_t)packet->stamp[0].count *
 			(ESP_OVERHEAD + SEGMENT_HEADER_MAX);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* admin.c - requests of ipsec-portctl: words in, text and an exit status out */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,7 +149,7 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 
 	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
 		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
-		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu,\"engine\":\"%s\"}",
+		 "\"bytes\":%llu,\"dropped\":%llu,\"replay\":%llu,\"integrity-failed\":%llu,\"engine\":\"%s\"",
 		 r->out->used ? r->out->base[r->out->used - 1] == '}' ? "," : "" :
 				r->start ? "," : "",
 		 address_text(a, sa->sa.family, sa->sa.source),
@@ -156,6 +157,10 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
 		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed,
 		 state_engine(r, sa));
+	if (h->encap_source && sa->sa.direction == IPSP_DIR_IN)
+		text_add(r->out, ",\"peer\":\"%s\",\"peer-port\":%u",
+			 address_text(a, sa->sa.family, h->peer), ntohs(h->peer_port));
+	text_add(r->out, "}");
 }
 
 static void state_show(struct request *r, const struct database_sa *sa)
@@ -301,12 +306,43 @@ static int policy_count(struct request *r)
 
 static int manager_show(struct request *r)
 {
-	if (r->flags & IPSP_ADMINF_JSON)
-		text_add(r->out, "{\"manager\":%d,\"stack\":%d,\"states\":%u,\"policies\":%u}\n",
-			 getpid(), r->m->child.pid, r->m->database->sas, r->m->database->policies);
-	else
-		text_add(r->out, "manager %d stack %d states %u policies %u\n", getpid(),
-			 r->m->child.pid, r->m->database->sas, r->m->database->policies);
+	const struct child *c = r->m->child;
+	const int json = r->flags & IPSP_ADMINF_JSON;
+	char engines[64];
+	struct text t;
+	unsigned i;
+
+	text_init(&t, engines, sizeof(engines));
+	option_engines_text(&t, r->m->options.engine);
+	text_add(r->out, json ? "{\"manager\":%d,\"states\":%u,\"policies\":%u,\"engine\":\"%s\",\"stacks\":[" :
+		 "manager %d states %u policies %u engine %s\n", getpid(), r->m->database->sas,
+		 r->m->database->policies, engines);
+	for (i = 0; i < r->m->wanted; i++)
+		text_add(r->out, json ? "%s{\"stack\":%u,\"pid\":%d,\"state\":\"%s\",\"quick-deaths\":%u}" :
+			 "%sstack %u pid %d %s quick-deaths %u\n", json && i ? "," : "", i, c[i].pid,
+			 child_state(&c[i]), c[i].quick_deaths);
+	if (json)
+		text_add(r->out, "]}\n");
+	return 0;
+}
+
+/* How many stacks the compartment has was changed. */
+static int manager_update(struct request *r)
+{
+	int err = child_count(r->m);
+
+	return err ? admin_fail(r, r->m->name, err) : 0;
+}
+
+/* Of which kind the stacks are, for whoever looks at what they died on. */
+static int manager_stacks(struct request *r)
+{
+	const __u32 *engine = r->m->options.engine;
+	unsigned i;
+
+	for (i = 0; i < sizeof(r->m->options.engine) / sizeof(*engine) && engine[i]; i++)
+		text_add(r->out, "%s%s", i ? "," : "engine ", algorithm_engine_name(engine[i]));
+	text_add(r->out, "%s build %s", i ? "" : "engine default", IPSP_VERSION);
 	return 0;
 }
 
@@ -326,7 +362,8 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
-	{ "manager", "show", manager_show },
+	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
+	{ "manager", "stacks", manager_stacks },
 };
 
 static int admin_run(struct request *r)

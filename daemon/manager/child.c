@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * child.c - the stack process: started in a PID namespace of its own, restarted at once
+ * child.c - the stack processes: each started in a PID namespace of its own, restarted at once
  *
  * A stack that dies again and again within a second of its start is started ever later, up
  * to a second, so that a poisoned configuration does not eat the processor.
@@ -21,6 +21,7 @@
 #include "words/device.h"
 
 #define SECOND	1000000000ull
+#define CHILD_QUICK_DEATHS	3	/* so many in a row are not a loop yet */
 
 uint64_t child_now(void)
 {
@@ -30,45 +31,59 @@ uint64_t child_now(void)
 	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
-static void child_exec(const struct manager *m, int port)
+static void child_exec(const struct manager *m, unsigned index, int port)
 {
-	char fd[12], sas[12], policies[12], *nothing[] = { NULL };
+	char fd[12], place[12], sas[12], policies[12], *nothing[] = { NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	snprintf(fd, sizeof(fd), "%d", port);
+	snprintf(place, sizeof(place), "%u", index);
 	snprintf(sas, sizeof(sas), "%u", m->database->sas_max);
 	snprintf(policies, sizeof(policies), "%u", m->database->policies_max);
-	execle(m->stack_path, "ipsec-port-stack", "--port-fd", fd, "--sas-max", sas,
+	execle(m->stack_path, "ipsec-port-stack", "--port-fd", fd, "--index", place, "--sas-max", sas,
 	       "--policies-max", policies, (char *)NULL, nothing);
 	fprintf(stderr, "ipsec-portd: %s: %s\n", m->stack_path, strerror(errno));
 	_exit(127);
 }
 
-void child_start(struct manager *m)
+static void child_start(struct manager *m, unsigned index)
 {
+	struct child *c = &m->child[index];
 	int port = device_open(m->name, O_RDWR);
 	long pid;
 
 	if (port < 0) {
 		fprintf(stderr, "ipsec-portd: port %s: %s\n", m->name, strerror(-port));
-		m->child.start_at = child_now() + SECOND;
+		c->start_at = child_now() + SECOND;
 		return;
 	}
 	/* as fork(2), but first in its own PID namespace; the manager's memory is wiped by exec */
 	pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 	if (!pid)
-		child_exec(m, port);
+		child_exec(m, index, port);
 	close(port);
 	if (pid < 0) {
 		fprintf(stderr, "ipsec-portd: clone: %s\n", strerror(errno));
-		m->child.start_at = child_now() + SECOND;
+		c->start_at = child_now() + SECOND;
 		return;
 	}
-	m->child.pid = (pid_t)pid;
-	m->child.started = child_now();
-	m->child.start_at = 0;
+	c->pid = (pid_t)pid;
+	c->started = child_now();
+	c->start_at = 0;
+}
+
+int child_count(struct manager *m)
+{
+	struct ipsp_compartment c = { .index = 0 };
+	int err;
+
+	strncpy(c.name, m->name, sizeof(c.name) - 1);
+	err = device_control(IPSP_CTL_COMPARTMENT_GET, &c);
+	if (!err)
+		m->wanted = c.stacks + c.spares;
+	return err;
 }
 
 static uint64_t child_back_off(struct child *c, uint64_t now)
@@ -77,58 +92,109 @@ static uint64_t child_back_off(struct child *c, uint64_t now)
 
 	if (now - c->started > SECOND)
 		c->quick_deaths = 0;
-	if (++c->quick_deaths <= 3)
+	if (++c->quick_deaths <= CHILD_QUICK_DEATHS)
 		return now;
-	shift = c->quick_deaths - 4 < 7 ? c->quick_deaths - 4 : 7;
-	return now + (10000000ull << shift);
+	shift = c->quick_deaths - CHILD_QUICK_DEATHS - 1;
+	return now + (10000000ull << (shift < 7 ? shift : 7));
+}
+
+static void child_ended(const struct manager *m, struct child *c, int status)
+{
+	fprintf(stderr, "ipsec-portd: %s: stack %d ended, %s %d\n", m->name, c->pid,
+		WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	c->pid = 0;
+	c->ready = 0;
+	c->start_at = child_back_off(c, child_now());
+	if (c->quick_deaths == CHILD_QUICK_DEATHS + 1)
+		fprintf(stderr, "ipsec-portd: %s: stack %d: crash-loop: it is started ever later\n", m->name,
+			(int)(c - m->child));
 }
 
 void child_reap(struct manager *m)
 {
-	int status;
+	int status, i;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != m->child.pid)
-			continue;
-		fprintf(stderr, "ipsec-portd: %s: stack %d ended, %s %d\n", m->name, pid,
-			WIFSIGNALED(status) ? "signal" : "status",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-		m->child.pid = 0;
-		m->child.start_at = child_back_off(&m->child, child_now());
-	}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < IPSP_STACKS_MAX; i++)
+			if (pid == m->child[i].pid)
+				child_ended(m, &m->child[i], status);
 }
 
 void child_end(struct manager *m)
 {
-	if (!m->child.pid)
-		return;
-	kill(m->child.pid, SIGKILL);
-	waitpid(m->child.pid, NULL, 0);
-	m->child.pid = 0;
+	int i;
+
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
+		if (m->child[i].pid)
+			kill(m->child[i].pid, SIGKILL);
+	for (i = 0; i < IPSP_STACKS_MAX; i++)
+		if (m->child[i].pid)
+			waitpid(m->child[i].pid, NULL, 0);
 }
 
 /* One that a predecessor started serves; a child of ours would find its place taken. */
-void child_attached(struct manager *m, pid_t pid)
+void child_attached(struct manager *m, unsigned index, pid_t pid)
 {
-	if (pid != m->child.pid)
-		m->child.adopted = 1;
+	if (pid != m->child[index].pid)
+		m->child[index].adopted = 1;
+}
+
+void child_ready(struct manager *m, unsigned index, pid_t pid)
+{
+	child_attached(m, index, pid);
+	m->child[index].ready = 1;
 }
 
 /* Its attachment is over, so a child of ours is of no more use, whatever it still does. */
-void child_detached(struct manager *m, pid_t pid)
+void child_detached(struct manager *m, unsigned index, pid_t pid)
 {
-	if (pid != m->child.pid)
-		m->child.adopted = 0;
+	struct child *c = &m->child[index];
+
+	c->ready = 0;
+	if (pid != c->pid)
+		c->adopted = 0;
 	else if (pid)
 		kill(pid, SIGKILL);
 }
 
-int child_timeout(const struct manager *m)
+int child_all_ready(const struct manager *m)
 {
-	uint64_t now = child_now();
+	unsigned i;
 
-	if (m->child.pid || m->child.adopted)
-		return -1;
-	return m->child.start_at <= now ? 0 : (int)((m->child.start_at - now) / 1000000 + 1);
+	for (i = 0; i < m->wanted; i++)
+		if (!m->child[i].ready)
+			return 0;
+	return 1;
+}
+
+const char *child_state(const struct child *c)
+{
+	if (c->ready)
+		return "ready";
+	if (c->quick_deaths > CHILD_QUICK_DEATHS)
+		return "crash-loop";
+	return c->pid || c->adopted ? "starting" : "waits";
+}
+
+int child_start_due(struct manager *m)
+{
+	int next = -1, ms;
+	uint64_t now;
+	unsigned i;
+
+	for (i = 0; i < m->wanted; i++) {
+		if (m->child[i].pid || m->child[i].adopted)
+			continue;
+		now = child_now();
+		if (m->child[i].start_at <= now)
+			child_start(m, i);
+		if (m->child[i].start_at <= now)
+			continue;
+		ms = (int)((m->child[i].start_at - now) / 1000000 + 1);
+		if (next < 0 || ms < next)
+			next = ms;
+	}
+	return next;
 }

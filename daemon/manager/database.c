@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipsec_port_selector.h"
 #include "manager.h"
 
 #define DATABASE_MAGIC 0x3154524f50534950ull	/* PISPORT1 */
@@ -63,7 +64,46 @@ static int database_create(struct manager *m)
 	return 0;
 }
 
-/* A predecessor's: believed only if its sizes fit the file. */
+/* ---- a predecessor's ---------------------------------------------------------------------- */
+
+static int algorithm_is_sound(const struct ipsp_algorithm *a)
+{
+	return memchr(a->name, '\0', sizeof(a->name)) && a->key_bits <= 8 * IPSP_KEY_MAX;
+}
+
+static int sa_is_sound(const struct ipsp_sa *sa)
+{
+	return (sa->family == 4 || sa->family == 6) && sa->direction <= IPSP_DIR_IN &&
+	       ipsp_selector_is_valid(&sa->selector) && algorithm_is_sound(&sa->aead) &&
+	       algorithm_is_sound(&sa->cipher) && algorithm_is_sound(&sa->auth);
+}
+
+static int policy_is_sound(const struct ipsp_policy_entry *e)
+{
+	return e->protect.direction <= IPSP_DIR_FWD && e->templates <= IPSP_STAMPS &&
+	       ipsp_selector_is_valid(&e->protect.selector);
+}
+
+/* What everybody else relies on: names that end, numbers inside what they count. */
+static int database_is_sound(struct database *d)
+{
+	const struct ipsp_policy_entry *policy = database_policies(d);
+	const struct database_sa *sa = database_sas(d);
+	uint32_t i, used = 0;
+
+	for (i = 0; i < d->sas_max; i++) {
+		used += !!sa[i].used;
+		if (sa[i].used && !sa_is_sound(&sa[i].sa))
+			return 0;
+	}
+	for (i = 0; i < d->policies; i++)
+		if (!policy_is_sound(&policy[i]) ||
+		    (i && policy[i - 1].protect.priority > policy[i].protect.priority))
+			return 0;
+	return used == d->sas;
+}
+
+/* Believed only if its sizes fit the file, and its entries what is done with them. */
 static int database_take(struct manager *m, int fd)
 {
 	struct stat st;
@@ -76,7 +116,7 @@ static int database_take(struct manager *m, int fd)
 		return err;
 	if (m->database->magic != DATABASE_MAGIC ||
 	    (size_t)st.st_size != database_size(m->database->sas_max, m->database->policies_max) ||
-	    m->database->policies > m->database->policies_max)
+	    m->database->policies > m->database->policies_max || !database_is_sound(m->database))
 		return -EINVAL;
 	return 0;
 }

@@ -75,17 +75,24 @@ static void event_attached(struct manager *m, const struct ipsp_event *e)
 
 static void event_handle(struct manager *m, const struct ipsp_event *e)
 {
+	if (e->stack >= IPSP_STACKS_MAX)
+		return;
 	if (e->event == IPSP_EVENT_STACK_ATTACHED) {
-		child_attached(m, e->pid);
+		child_attached(m, e->stack, e->pid);
 		event_attached(m, e);
 	} else if (e->event == IPSP_EVENT_STACK_READY) {
-		child_attached(m, e->pid);
-		tell_ready(m);
+		child_ready(m, e->stack, e->pid);
+		if (child_all_ready(m))
+			tell_ready(m);
+	} else if (e->event == IPSP_EVENT_POISON) {
+		fprintf(stderr, "ipsec-portd: %s: ticket %llu is poison: two stacks died on it\n", m->name,
+			(unsigned long long)e->count);
 	} else if (e->event == IPSP_EVENT_STACK_DIED || e->event == IPSP_EVENT_STACK_HUNG ||
 		   e->event == IPSP_EVENT_STACK_BROKEN) {
 		fprintf(stderr, "ipsec-portd: %s: stack %u gone: event %u cause %u pending %llu\n",
 			m->name, e->stack, e->event, e->cause, (unsigned long long)e->count);
-		child_detached(m, e->pid);
+		child_count(m);		/* it may have ended because fewer are wanted now */
+		child_detached(m, e->stack, e->pid);
 	}
 }
 
@@ -126,11 +133,7 @@ static void loop(struct manager *m)
 	int timeout;
 
 	while (!m->over) {
-		timeout = child_timeout(m);
-		if (!timeout) {
-			child_start(m);
-			continue;
-		}
+		timeout = child_start_due(m);
 		if (poll(p, 2, mark_timeout(m, timeout)) < 0 && errno != EINTR)
 			return;
 		mark_look(m);
@@ -230,8 +233,14 @@ static int run(struct manager *m, const char *config)
 		return complain(m->name, err);
 	if (database_open(m) || (config && config_apply(m, config)))
 		return port_undo(m);
+	err = child_count(m);
+	if (err) {
+		complain(m->name, err);
+		return port_undo(m);
+	}
+	encap_open_all(m);
 	m->marks_wanted = 1;	/* a predecessor's, for example */
-	port_readable(m);	/* a predecessor's stack is told of first: it goes on */
+	port_readable(m);	/* a predecessor's stacks are told of first: they go on */
 	loop(m);
 	child_end(m);
 	mark_end(m);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * manager.h - ipsec-portd: holds a compartment's databases, starts and restarts its
- * stack, never touches a packet
+ * stacks, never touches a packet
  *
  *   main      options, configuration, the loop
  *   database  SAs and policies in a memfd that the port keeps: survives the manager
  *   control   records to the stacks: SA, policy, snapshot
- *   child     the stack process
+ *   encap     sockets for ESP in UDP
+ *   child     the stack processes
  *   admin     requests of ipsec-portctl: a table of commands
  *   mark      on disk, how far the numbers of keys from files may have gone
  */
@@ -44,9 +45,18 @@ struct database {
 struct child {
 	pid_t pid;			/* 0: none of ours */
 	int adopted;			/* one that is not ours serves: we only hear of its end */
+	int ready;			/* it has its snapshot */
 	uint64_t started;		/* ns, monotonic */
 	uint64_t start_at;		/* not before */
 	unsigned quick_deaths;
+};
+
+/* A socket on a port that carries ESP in UDP; port 0: free */
+#define ENCAP_MAX 16
+struct encap {
+	int fd;
+	__be16 port;
+	__u8 family;
 };
 
 struct manager {
@@ -63,7 +73,9 @@ struct manager {
 	struct mark *marks;		/* as the database's SAs */
 	int marks_wanted;		/* some may have one */
 	uint64_t marks_due;		/* ns, monotonic: the next look */
-	struct child child;
+	unsigned wanted;		/* stacks and spares, as the kernel says */
+	struct child child[IPSP_STACKS_MAX];	/* by their index at the port */
+	struct encap encap[ENCAP_MAX];
 	__u8 hash_key[IPSP_HASH_KEY_LEN];
 };
 
@@ -87,14 +99,23 @@ int control_policy(struct manager *m, int target, __u32 operation,
 		   const struct ipsp_policy_entry *entry, uint32_t count);
 int control_snapshot(struct manager *m, int target);
 
+/* encap.c: sockets for the SAs in the database */
+void encap_open(struct manager *m, const struct ipsp_sa *sa);
+void encap_open_all(struct manager *m);		/* what a predecessor had */
+void encap_sweep(struct manager *m);		/* closes those that no SA wants */
+
 /* child.c */
 uint64_t child_now(void);
-void child_start(struct manager *m);
+int child_count(struct manager *m);	/* asks the kernel how many are wanted: 0 or -errno */
+int child_start_due(struct manager *m);	/* ms until the next is to be started; -1: none */
 void child_reap(struct manager *m);
 void child_end(struct manager *m);
-void child_attached(struct manager *m, pid_t pid);	/* as the port's events say */
-void child_detached(struct manager *m, pid_t pid);
-int child_timeout(const struct manager *m);	/* ms until it is to be started; -1: no */
+void child_attached(struct manager *m, unsigned index, pid_t pid);	/* as the port's events say */
+void child_ready(struct manager *m, unsigned index, pid_t pid);
+void child_detached(struct manager *m, unsigned index, pid_t pid);
+int child_all_ready(const struct manager *m);
+/* "ready", "starting", "waits", or "crash-loop": it is started ever later. */
+const char *child_state(const struct child *c);
 
 /* admin.c */
 void admin_answer(struct manager *m, struct ipsp_record *request);

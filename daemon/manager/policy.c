@@ -36,18 +36,42 @@ static void policy_remove(struct manager *m, uint32_t at)
 	memmove(&list[at], &list[at + 1], (m->database->policies - at) * sizeof(*list));
 }
 
+/* In the kernel and in the stacks a policy takes the place of the one of its index, whatever that was. */
+static int policy_has_index(struct manager *m, uint32_t index)
+{
+	const struct ipsp_policy_entry *list = database_policies(m->database);
+	uint32_t i;
+
+	for (i = 0; i < m->database->policies; i++)
+		if (list[i].protect.index == index)
+			return 1;
+	return 0;
+}
+
+static uint32_t policy_new_index(struct manager *m)
+{
+	uint32_t index;
+
+	do
+		index = m->database->next_index++;
+	while (!index || policy_has_index(m, index));
+	return index;
+}
+
 int policy_add(struct manager *m, struct ipsp_policy_entry *entry, int replace)
 {
 	int at = policy_find(m, entry), err;
 
 	if (at >= 0 && !replace)
 		return -EEXIST;
+	if (at < 0 && policy_has_index(m, entry->protect.index))
+		return -EEXIST;
 	if (at < 0 && m->database->policies == m->database->policies_max)
 		return -ENOSPC;
 	if (at >= 0)
 		entry->protect.index = database_policies(m->database)[at].protect.index;
 	else if (!entry->protect.index)
-		entry->protect.index = m->database->next_index++;
+		entry->protect.index = policy_new_index(m);
 	err = control_policy(m, IPSP_TARGET_ALL, IPSP_POLICY_ADD, entry, 1);
 	if (err)
 		return err;

@@ -68,7 +68,9 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 	h->spi = sa->spi;
 	memcpy(h->source, sa->source, 16);
 	memcpy(h->destination, sa->destination, 16);
-	h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + 8 + layout.iv_len + layout.icv_len);
+	h->encap_source = sa->encap_source;
+	h->encap_destination = sa->encap_destination;
+	h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + (sa->encap_source ? 8 : 0) + 8 + layout.iv_len + layout.icv_len);
 	h->align = layout.align;
 	h->reqid = sa->reqid;
 	h->window = sa->direction == IPSP_DIR_IN ? line->window : 0;
@@ -112,6 +114,7 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 	}
 	entry->used = DATABASE_USED | (kept ? DATABASE_KEPT : 0);
 	m->database->sas++;
+	encap_open(m, &entry->sa);
 	return 0;
 }
 
@@ -150,5 +153,6 @@ int sa_delete(struct manager *m, struct database_sa *sa)
 	ioctl(m->fd, IPSP_IOC_HANDLE_DEL, &handle);
 	explicit_bzero(sa, sizeof(*sa));
 	m->database->sas--;
+	encap_sweep(m);
 	return 0;
 }

@@ -6,31 +6,34 @@
 #define O ALGORITHM_BIT(IPSP_ENGINE_OPENSSL)
 #define M ALGORITHM_BIT(IPSP_ENGINE_IPSECMB)
 #define S ALGORITHM_BIT(IPSP_ENGINE_SODIUM)
+#define AEAD ALGORITHM_AEAD
+#define CIPHER ALGORITHM_CIPHER
+#define AUTH ALGORITHM_AUTH
 
 const struct algorithm algorithm_table[] = {
 	/* name, alias, kind, legacy, IV, align, salt, key bits, ICV bits, engines, explicit */
-	{ "rfc4106(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128, 96, 64 }, O | M | S, NULL },
-	{ "rfc7539esp(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 288 }, { 128 }, O | M | S, NULL },
-	{ "rfc4309(ccm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 3, { 152, 216, 280 }, { 128, 96, 64 }, O, NULL },
-	{ "rfc4543(gcm(aes))", NULL, ALGORITHM_AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128 }, O | M, NULL },
-	{ "rfc8750(gcm(aes))", NULL, ALGORITHM_AEAD, false, 0, 4, 4, { 160, 224, 288 }, { 128 }, O | M | S,
+	{ "rfc4106(gcm(aes))", NULL, AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128, 96, 64 }, O | M | S, NULL },
+	{ "rfc7539esp(chacha20,poly1305)", NULL, AEAD, false, 8, 4, 4, { 288 }, { 128 }, O | M | S, NULL },
+	{ "rfc4309(ccm(aes))", NULL, AEAD, false, 8, 4, 3, { 152, 216, 280 }, { 128, 96, 64 }, O, NULL },
+	{ "rfc4543(gcm(aes))", NULL, AEAD, false, 8, 4, 4, { 160, 224, 288 }, { 128 }, O | M, NULL },
+	{ "rfc8750(gcm(aes))", NULL, AEAD, false, 0, 4, 4, { 160, 224, 288 }, { 128 }, O | M | S,
 	  "rfc4106(gcm(aes))" },
-	{ "rfc8750(ccm(aes))", NULL, ALGORITHM_AEAD, false, 0, 4, 3, { 152, 216, 280 }, { 64 }, O, "rfc4309(ccm(aes))" },
-	{ "rfc8750(chacha20,poly1305)", NULL, ALGORITHM_AEAD, false, 0, 4, 4, { 288 }, { 128 }, O | M | S,
+	{ "rfc8750(ccm(aes))", NULL, AEAD, false, 0, 4, 3, { 152, 216, 280 }, { 64 }, O, "rfc4309(ccm(aes))" },
+	{ "rfc8750(chacha20,poly1305)", NULL, AEAD, false, 0, 4, 4, { 288 }, { 128 }, O | M | S,
 	  "rfc7539esp(chacha20,poly1305)" },
-	{ "cbc(aes)", "aes", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
-	{ "rfc3686(ctr(aes))", NULL, ALGORITHM_CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O, NULL },
-	{ "cbc(camellia)", "camellia", ALGORITHM_CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
-	{ "ecb(cipher_null)", "cipher_null", ALGORITHM_CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O, NULL },
-	{ "cbc(des3_ede)", "des3_ede", ALGORITHM_CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O, NULL },
-	{ "cbc(des)", "des", ALGORITHM_CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O, NULL },
-	{ "hmac(sha1)", "sha1", ALGORITHM_AUTH, false, 0, 4, 0, { 160 }, { 96 }, O, NULL },
-	{ "hmac(sha256)", "sha256", ALGORITHM_AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O, NULL },
-	{ "hmac(sha384)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 384 }, { 192 }, O, NULL },
-	{ "hmac(sha512)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 512 }, { 256 }, O, NULL },
-	{ "xcbc(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
-	{ "cmac(aes)", NULL, ALGORITHM_AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
-	{ "hmac(md5)", "md5", ALGORITHM_AUTH, true, 0, 4, 0, { 128 }, { 96 }, O, NULL },
+	{ "cbc(aes)", "aes", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
+	{ "rfc3686(ctr(aes))", NULL, CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O, NULL },
+	{ "cbc(camellia)", "camellia", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
+	{ "ecb(cipher_null)", "cipher_null", CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O, NULL },
+	{ "cbc(des3_ede)", "des3_ede", CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O, NULL },
+	{ "cbc(des)", "des", CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O, NULL },
+	{ "hmac(sha1)", "sha1", AUTH, false, 0, 4, 0, { 160 }, { 96 }, O, NULL },
+	{ "hmac(sha256)", "sha256", AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O, NULL },
+	{ "hmac(sha384)", NULL, AUTH, false, 0, 4, 0, { 384 }, { 192 }, O, NULL },
+	{ "hmac(sha512)", NULL, AUTH, false, 0, 4, 0, { 512 }, { 256 }, O, NULL },
+	{ "xcbc(aes)", NULL, AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
+	{ "cmac(aes)", NULL, AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
+	{ "hmac(md5)", "md5", AUTH, true, 0, 4, 0, { 128 }, { 96 }, O, NULL },
 	{ .name = "" }
 };
 
@@ -84,7 +87,8 @@ bool algorithm_layout(const struct ipsp_sa *sa, struct algorithm_layout *layout)
 		aead = algorithm_row(ALGORITHM_AEAD, &sa->aead);
 		if (!aead || sa->cipher.name[0] || sa->auth.name[0])
 			return false;
-		*layout = (struct algorithm_layout){ aead->iv_len, aead->align, (uint8_t)(sa->aead.icv_bits / 8), true, false };
+		*layout = (struct algorithm_layout){ aead->iv_len, aead->align, (uint8_t)(sa->aead.icv_bits / 8), true,
+						     false };
 		return true;
 	}
 	cipher = algorithm_row(ALGORITHM_CIPHER, &sa->cipher);

@@ -9,12 +9,14 @@
 
 static int take_stacks(struct words *w, const char *name, void *target)
 {
-	struct option_set *o = target;
+	return word_number32(w, name, 1, IPSP_STACKS_MAX,
+			     &((struct option_set *)target)->compartment.stacks);
+}
 
-	if (word_number32(w, name, 1, IPSP_STACKS_MAX, &o->compartment.stacks))
-		return -EINVAL;
-	return o->compartment.stacks == 1 ? 0 :
-	       word_not_served(w, name, w->word[w->at - 1], "1");
+static int take_spares(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 0, IPSP_STACKS_MAX - 1,
+			     &((struct option_set *)target)->compartment.spares);
 }
 
 static uint32_t engine_of(const char *name, size_t length)
@@ -43,7 +45,8 @@ static int take_engine(struct words *w, const char *name, void *target)
 		length = strcspn(at, ",");
 		engine = engine_of(at, length);
 		if (!engine || (seen & ALGORITHM_BIT(engine)))
-			return word_bad(w, name, value, "ipsecmb, openssl, sodium, or several of them joined by commas, "
+			return word_bad(w, name, value,
+					"ipsecmb, openssl, sodium, or several of them joined by commas, "
 					"the first first, each once");
 		seen |= ALGORITHM_BIT(engine);
 		o->engine[n++] = engine;
@@ -201,7 +204,8 @@ static int take_legacy(struct words *w, const char *name, void *target)
 }
 
 static const struct word_entry option_words[] = {
-	{ "stacks", take_stacks }, { "engine", take_engine }, { "quorum", take_quorum },
+	{ "stacks", take_stacks }, { "spares", take_spares },
+	{ "engine", take_engine }, { "quorum", take_quorum },
 	{ "cpus", take_cpus }, { "fail", take_fail }, { "deadline", take_deadline },
 	{ "successor", take_successor }, { "ring", take_ring }, { "max-sas", take_handles },
 	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
@@ -237,14 +241,14 @@ static void text_number(struct text *t, const char *name, __u32 value, __u32 sta
 		text_add(t, "%s = %u\n", name, value);
 }
 
-static void text_engines(struct text *t, const __u32 engine[4])
+void option_engines_text(struct text *t, const __u32 engine[4])
 {
 	int i;
 
-	text_add(t, "engine = ");
+	if (!engine[0])
+		text_add(t, "ipsecmb,openssl");
 	for (i = 0; i < 4 && engine[i]; i++)
 		text_add(t, "%s%s", i ? "," : "", algorithm_engine_name(engine[i]));
-	text_add(t, "\n");
 }
 
 void option_text(struct text *t, const struct option_set *o)
@@ -252,6 +256,8 @@ void option_text(struct text *t, const struct option_set *o)
 	const struct ipsp_compartment *c = &o->compartment;
 
 	text_add(t, "[compartment]\nfail = %s\n", c->fail ? "open" : "closed");
+	text_number(t, "stacks", c->stacks, 0);
+	text_number(t, "spares", c->spares, 0);
 	text_number(t, "deadline", c->deadline_ms, 0);
 	text_number(t, "successor", c->successor_ms, 0);
 	text_number(t, "ring", c->down_size, 0);
@@ -264,8 +270,11 @@ void option_text(struct text *t, const struct option_set *o)
 	if (c->mark_mask)
 		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
 	text_add(t, "default = %s\n", o->default_drop ? "drop" : "bypass");
-	if (o->engine[0])
-		text_engines(t, o->engine);
+	if (o->engine[0]) {
+		text_add(t, "engine = ");
+		option_engines_text(t, o->engine);
+		text_add(t, "\n");
+	}
 	if (o->legacy)
 		text_add(t, "legacy = yes\n");
 	if (o->fresh_key)

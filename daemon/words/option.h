@@ -22,5 +22,7 @@ void option_init(struct option_set *o, const char *name);
 int option_parse(struct words *w, struct option_set *o);
 /* One line `word = value` for each that differs from the default. */
 void option_text(struct text *t, const struct option_set *o);
+/* E[,E...], the default's where the list is empty. */
+void option_engines_text(struct text *t, const __u32 engine[4]);
 
 #endif

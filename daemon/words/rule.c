@@ -147,7 +147,8 @@ static void text_selector(struct text *t, const struct ipsp_selector *s)
 {
 	char prefix[ADDRESS_TEXT_MAX];
 
-	if (s->source_prefix)
+	/* a family without prefixes is one prefix of no bits: without it the rule would mean both families */
+	if (s->source_prefix || (s->family && !s->destination_prefix))
 		text_add(t, " from %s", address_prefix_text(prefix, s->family, s->source,
 							    s->source_prefix));
 	if (s->destination_prefix)

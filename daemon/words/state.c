@@ -151,6 +151,26 @@ static int take_extra_flag(struct words *w, const char *name, void *target)
 	return 0;
 }
 
+/* encap TYPE SPORT DPORT OADDR. The original address is for repairing checksums, which ours need not. */
+static int take_encap(struct words *w, const char *name, void *target)
+{
+	static const struct word_choice choice[] = {
+		{ "espinudp", 2, true }, { "espinudp-nonike", 1, false }, { "espintcp", 7, false },
+	};
+	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
+	uint32_t type, source, destination;
+	__u8 family = 0, original[16];
+
+	if (word_pick(w, name, WORD_TABLE(choice), &type) ||
+	    word_number32(w, "encap sport", 1, 0xffff, &source) ||
+	    word_number32(w, "encap dport", 1, 0xffff, &destination) ||
+	    address_take(w, "encap oaddr", &family, original))
+		return -EINVAL;
+	sa->encap_source = htons((uint16_t)source);
+	sa->encap_destination = htons((uint16_t)destination);
+	return 0;
+}
+
 static int take_selector(struct words *w, const char *name, void *target)
 {
 	(void)name;
@@ -276,7 +296,7 @@ static int check_lengths(struct words *w, const char *name, const char *what, ui
 
 static int unknown_algorithm(struct words *w, const char *name, enum algorithm_kind kind, const char *seen)
 {
-	char allowed[400];
+	char allowed[400], shown[61];
 	const struct algorithm *a;
 	struct text t;
 
@@ -284,8 +304,9 @@ static int unknown_algorithm(struct words *w, const char *name, enum algorithm_k
 	for (a = algorithm_table; *a->name; a++)
 		if (a->kind == kind)
 			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
-	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.60s\": no engine has it; allowed: %s", name,
-			 word_shown(seen), allowed);
+	word_show_no_key(shown, sizeof(shown), seen);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": no engine has it; allowed: %s", name,
+			 word_shown(shown), allowed);
 }
 
 /* NAME KEY; the table's name for it, whatever was given. */
@@ -365,16 +386,14 @@ static int no_engine(struct words *w, const struct ipsp_sa *sa, const struct opt
 {
 	char has[64], asked[64];
 	struct text t;
-	int i;
 
 	text_init(&t, has, sizeof(has));
 	algorithm_engines_text(&t, sa);
 	text_init(&t, asked, sizeof(asked));
-	for (i = 0; i < 4 && options->engine[i]; i++)
-		text_add(&t, "%s%s", i ? "," : "", algorithm_engine_name(options->engine[i]));
+	option_engines_text(&t, options->engine);
 	return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of engine %s; engines that have it: %s",
 			 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "", sa->auth.name,
-			 options->engine[0] ? asked : "ipsecmb,openssl", has);
+			 asked, has);
 }
 
 int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_set *options)
@@ -396,7 +415,7 @@ static const struct word_entry state_words[] = {
 	{ "flag", take_flag }, { "extra-flag", take_extra_flag }, { "sel", take_selector },
 	{ "aead", take_aead }, { "enc", take_enc }, { "auth", take_auth }, { "auth-trunc", take_auth_trunc },
 	{ "dir", take_direction }, { "comp", take_not_served },
-	{ "encap", take_not_served }, { "offload", take_not_served }, { "ctx", take_not_served },
+	{ "encap", take_encap }, { "offload", take_not_served }, { "ctx", take_not_served },
 	{ "limit", take_not_served }, { "replay-seq", take_not_served },
 	{ "coa", take_not_served }, { "output-mark", take_not_served },
 	{ "tfcpad", take_not_served },
@@ -499,6 +518,9 @@ void state_text(struct text *t, const struct state_line *line, bool keys)
 	text_algorithm(t, "aead", &sa->aead, true, keys);
 	text_algorithm(t, "auth-trunc", &sa->auth, true, keys);
 	text_algorithm(t, "enc", &sa->cipher, false, keys);
+	if (sa->encap_source)
+		text_add(t, "\tencap type espinudp sport %u dport %u addr %s\n", ntohs(sa->encap_source),
+			 ntohs(sa->encap_destination), sa->family == 4 ? "0.0.0.0" : "::");
 	text_add(t, "\tdir %s\n\tsel ", sa->direction == IPSP_DIR_OUT ? "out" : "in");
 	protocol_selector_text(t, &sa->selector);
 	text_add(t, "\n");

@@ -163,6 +163,17 @@ static void list_choices(char *list, size_t room, const struct word_choice *choi
 			text_add(&t, "%s%s", t.used ? ", " : "", choice[i].name);
 }
 
+void word_show_no_key(char *part, size_t room, const char *seen)
+{
+	const size_t longest_number = sizeof("0xffffffffffffffff") - 1;
+	const char *digits = strstr(seen, "0x");
+
+	if (digits && strlen(digits) > longest_number)
+		snprintf(part, room, "%.*s...", (int)(digits - seen), seen);
+	else
+		snprintf(part, room, "%s", seen);
+}
+
 int word_pick(struct words *w, const char *name, const struct word_choice *choice,
 	      size_t count, uint32_t *value)
 {
@@ -184,17 +195,28 @@ int word_pick(struct words *w, const char *name, const struct word_choice *choic
 	return word_bad(w, name, seen, list);
 }
 
+/* The number in front of `end`, or the whole word; what is longer than any number is none, not its first digits. */
+static bool word_is_first_number(const char *text, const char *end, uint64_t most, uint64_t *number)
+{
+	size_t length = end ? (size_t)(end - text) : strlen(text);
+	char part[32];
+
+	if (length >= sizeof(part))
+		return false;
+	memcpy(part, text, length);
+	part[length] = '\0';
+	return word_is_number(part, most, number);
+}
+
 int word_range(struct words *w, const char *name, uint16_t *first, uint16_t *last)
 {
 	const char *value, *dash;
 	uint64_t low, high;
-	char part[8];
 
 	if (word_value(w, name, &value))
 		return -EINVAL;
 	dash = strchr(value, '-');
-	snprintf(part, sizeof(part), "%.*s", dash ? (int)(dash - value) : 7, value);
-	if (!word_is_number(part, 65535, &low) ||
+	if (!word_is_first_number(value, dash, 65535, &low) ||
 	    !word_is_number(dash ? dash + 1 : value, 65535, &high) || low > high)
 		return word_bad(w, name, value, "N or N-M, each from 0 to 65535, N <= M");
 	*first = (uint16_t)low;
@@ -206,13 +228,11 @@ int word_mark(struct words *w, const char *name, uint32_t *mark, uint32_t *mask)
 {
 	const char *value, *slash;
 	uint64_t bits, most = UINT32_MAX;
-	char part[16];
 
 	if (word_value(w, name, &value))
 		return -EINVAL;
 	slash = strchr(value, '/');
-	snprintf(part, sizeof(part), "%.*s", slash ? (int)(slash - value) : 15, value);
-	if (!word_is_number(part, UINT32_MAX, &bits) ||
+	if (!word_is_first_number(value, slash, UINT32_MAX, &bits) ||
 	    (slash && !word_is_number(slash + 1, UINT32_MAX, &most)))
 		return word_bad(w, name, value, "M or M/MASK, each of 32 bits");
 	if (bits & ~most)

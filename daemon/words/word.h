@@ -60,6 +60,12 @@ int word_bad(struct words *w, const char *name, const char *seen, const char *al
 int word_not_served(struct words *w, const char *name, const char *seen,
 		    const char *allowed);
 
+/*
+ * What was seen where an algorithm's name should be, as far as it may be shown: it may be a key, or a name and a key
+ * without the blank between them.
+ */
+void word_show_no_key(char *part, size_t room, const char *seen);
+
 /* The value after `name`. */
 int word_value(struct words *w, const char *name, const char **value);
 int word_number(struct words *w, const char *name, uint64_t least, uint64_t most,

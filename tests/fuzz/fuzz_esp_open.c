@@ -7,13 +7,10 @@
  * SA's own key first, so that padding, next header, inner packet and selectors are
  * reached. Records have not one byte of slack, so that ASan sees any read too far.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "crypto/crypto.h"
 #include "ipsec/ip.h"
 #include "ipsec/transform.h"
-#include "ipsec_port_ring.h"
+#include "tests/fuzz/fuzz.h"
 
 #define FUZZ_SEALED	0x01	/* the input is clear text */
 #define FUZZ_TRANSPORT	0x02
@@ -27,12 +24,6 @@
 static struct transform *transform;
 static struct crypto_sa sealer[2];
 static uint8_t memory[1 << 20] __attribute__((aligned(64)));
-
-static void fuzz_check(int condition)
-{
-	if (!condition)
-		abort();
-}
 
 static struct ipsp_sa fuzz_sa(uint8_t kind)
 {
@@ -58,24 +49,6 @@ static struct ipsp_sa fuzz_sa(uint8_t kind)
 	return sa;
 }
 
-static uint8_t *fuzz_record(uint16_t type, const void *control, uint32_t control_len,
-			    const void *data, size_t data_len)
-{
-	uint32_t at = ipsp_record_data_offset(control_len);
-	uint8_t *bytes = calloc(1, at + data_len);
-	struct ipsp_record *rec = (struct ipsp_record *)bytes;
-
-	fuzz_check(bytes != NULL);
-	rec->len = (uint32_t)(at + data_len + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
-	rec->type = type;
-	rec->control_len = control_len;
-	rec->data_offset = at;
-	rec->data_len = (uint32_t)data_len;
-	memcpy(rec + 1, control, control_len);
-	memcpy(bytes + at, data, data_len);
-	return bytes;
-}
-
 static void fuzz_sa_add(uint8_t kind)
 {
 	struct ipsp_sa sa = fuzz_sa(kind);
@@ -85,7 +58,6 @@ static void fuzz_sa_add(uint8_t kind)
 	free(down);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const struct transform_config config = { 128, 8 };
@@ -200,7 +172,6 @@ static void fuzz_open(uint8_t kind, const uint8_t *packet, size_t len)
 	free(down);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *packet, kind;

@@ -5,13 +5,10 @@
  * The kernel writes these records, but the packets in them may be forwarded ones. What
  * comes out must be what the kernel's checks of an answer let pass, and must open again.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "crypto/crypto.h"
 #include "ipsec/ip.h"
 #include "ipsec/transform.h"
-#include "ipsec_port_ring.h"
+#include "tests/fuzz/fuzz.h"
 
 #define FUZZ_NUMBER	1000
 #define FUZZ_COUNT_MAX	64
@@ -29,30 +26,6 @@ struct fuzz_input {
 	uint16_t csum_start, csum_offset;
 	uint16_t mtu;
 };
-
-static void fuzz_check(int condition)
-{
-	if (!condition)
-		abort();
-}
-
-static uint8_t *fuzz_record(uint16_t type, const void *control, uint32_t control_len,
-			    const void *data, size_t data_len)
-{
-	uint32_t at = ipsp_record_data_offset(control_len);
-	uint8_t *bytes = calloc(1, at + data_len);
-	struct ipsp_record *rec = (struct ipsp_record *)bytes;
-
-	fuzz_check(bytes != NULL);
-	rec->len = (uint32_t)(at + data_len + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
-	rec->type = type;
-	rec->control_len = control_len;
-	rec->data_offset = at;
-	rec->data_len = (uint32_t)data_len;
-	memcpy(rec + 1, control, control_len);
-	memcpy(bytes + at, data, data_len);
-	return bytes;
-}
 
 static void fuzz_control(uint16_t type, const void *control, uint32_t control_len,
 			 const void *data, size_t data_len)
@@ -108,7 +81,6 @@ static void fuzz_policies(void)
 	fuzz_control(IPSP_REC_POLICY, &policy, sizeof(policy), e, sizeof(e));
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const struct transform_config config = { 64, 8 };
@@ -200,7 +172,6 @@ static struct ipsp_packet fuzz_about(const struct fuzz_input *input, size_t len)
 	};
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input;

@@ -121,7 +121,7 @@ static __u64 number_of(struct ipsp_handle h)
 static void test_shape(void)
 {
 	REFUSED(EINVAL, OUT, h.flags = 2);
-	REFUSED(EINVAL, OUT, h.reserved[7] = 1);
+	REFUSED(EINVAL, OUT, h.reserved[4] = 1);
 	REFUSED(EINVAL, OUT, h.direction = IPSP_DIR_FWD);
 	REFUSED(EINVAL, OUT, h.family = 0);
 	REFUSED(EINVAL, OUT, h.family = 5);
@@ -135,15 +135,17 @@ static void test_shape(void)
 	REFUSED(EINVAL, OUT, h.align = 0);
 	REFUSED(EINVAL, OUT, h.align = 3);
 	REFUSED(EINVAL, OUT, h.align = 512);
-	REFUSED(EINVAL, OUT, h.fixed = 35);
+	REFUSED(EINVAL, OUT, h.fixed = 27);
 	REFUSED(EINVAL, OUT, h.fixed = 513);
-	REFUSED(EINVAL, OUT, (h.family = 6, h.fixed = 52));
+	REFUSED(EINVAL, OUT, (h.family = 6, h.fixed = 47));
 	REFUSED(EINVAL, OUT, h.mark = 1);
 	REFUSED(EINVAL, OUT, h.inner_family = 5);
 	REFUSED(EINVAL, OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 6));
 	TAKEN(OUT, h.spi = htonl(256));
 	TAKEN(OUT, h.align = 256);
 	TAKEN(OUT, (h.family = 6, h.fixed = 72, h.destination[15] = 1));
+	TAKEN(OUT, h.fixed = 28);
+	TAKEN(OUT, (h.family = 6, h.fixed = 48, h.destination[15] = 1));
 	TAKEN(OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 4));
 }
 
@@ -155,6 +157,10 @@ static void test_numbers(void)
 	REFUSED(EINVAL, IN, h.window = 31);
 	REFUSED(EINVAL, IN, h.window = 4097);
 	REFUSED(EINVAL, IN, (h.flags = IPSP_HANDLEF_ESN, h.window = 0));
+	REFUSED(EINVAL, OUT, h.encap_source = htons(4500));
+	REFUSED(EINVAL, OUT, h.encap_destination = htons(4500));
+	REFUSED(EINVAL, OUT, (h.encap_source = h.encap_destination = htons(4500), h.fixed = 35));
+	TAKEN(OUT, (h.encap_source = h.encap_destination = htons(4500), h.fixed = 60));
 	TAKEN(IN, h.window = 32);
 	TAKEN(IN, h.window = 4096);
 	TAKEN(IN, h.window = 0);
@@ -164,8 +170,6 @@ static void test_not_served(void)
 {
 	REFUSED(EOPNOTSUPP, OUT, h.protocol = 51);
 	REFUSED(EOPNOTSUPP, OUT, h.mode = IPSP_SA_BEET);
-	REFUSED(EOPNOTSUPP, OUT, h.encap_source = htons(4500));
-	REFUSED(EOPNOTSUPP, OUT, h.encap_destination = htons(4500));
 	REFUSED(EOPNOTSUPP, OUT, h.soft_bytes = 1);
 	REFUSED(EOPNOTSUPP, OUT, h.hard_bytes = 1);
 	REFUSED(EOPNOTSUPP, OUT, h.soft_packets = 1);

@@ -56,6 +56,11 @@ static void fill_stats(void *arg)
 	strcpy(((struct ipsp_stats *)arg)->name, NAME);
 }
 
+static void fill_poison(void *arg)
+{
+	strcpy(((struct ipsp_poison *)arg)->name, NAME);
+}
+
 static void fill_attach(void *arg)
 {
 	((struct ipsp_attach *)arg)->role = IPSP_ROLE_ADMIN;
@@ -135,6 +140,7 @@ struct wrong {
 #define WRONG_COMPARTMENT								\
 	WRONG(compartment, flags, 1, EINVAL), WRONG(compartment, flags, 1u << 31, EINVAL),	\
 	WRONG(compartment, owner_mode, 01000, EINVAL), WRONG(compartment, stacks, 17, EINVAL),	\
+	WRONG(compartment, spares, 16, EINVAL),							\
 	WRONG(compartment, mode, 3, EINVAL), WRONG(compartment, quorum, 17, EINVAL),		\
 	WRONG(compartment, fail, 2, EINVAL), WRONG(compartment, deadline_ms, 60001, EINVAL),	\
 	WRONG(compartment, successor_ms, 60001, EINVAL),					\
@@ -153,7 +159,7 @@ static const struct wrong wrong_compartment[] = {
 	WRONG_COMPARTMENT, WRONG(compartment, mode, IPSP_MODE_VOTE, EOPNOTSUPP),
 	WRONG(compartment, stacks_attached, 1, EINVAL), WRONG(compartment, manager_attached, 1, EINVAL),
 	WRONG(compartment, generation, 1, EINVAL), WRONG(compartment, handles, 1, EINVAL),
-	WRONG(compartment, index, 1, EINVAL), END
+	WRONG(compartment, spares_attached, 1, EINVAL), WRONG(compartment, index, 1, EINVAL), END
 };
 /* What GET says may be given back as it is; what is fixed may not differ. */
 static const struct wrong wrong_set[] = {
@@ -178,6 +184,7 @@ static const struct wrong wrong_rules_get[] = {
 	WRONG(rules, count, 0, E2BIG), WRONG(rules, rules, 64, EFAULT), END
 };
 static const struct wrong wrong_stats[] = { { "another's name", 0, 1, 'x', ENOENT }, END };
+static const struct wrong wrong_poison[] = { WRONG(poison, reserved16, 1, EINVAL), END };
 static const struct wrong wrong_attach[] = {
 	WRONG(attach, role, 0, EINVAL), WRONG(attach, role, 4, EINVAL), WRONG(attach, index, 1, EINVAL),
 	WRONG(attach, flags, 1, EINVAL), WRONG(attach, role, IPSP_ROLE_MANAGER, EBUSY), END
@@ -230,6 +237,7 @@ static const struct call {
 	{ "RULES_SET", IPSP_CTL_RULES_SET, &control, fill_rules, 0, RESERVED(rules), wrong_rules_set },
 	{ "RULES_GET", IPSP_CTL_RULES_GET, &control, fill_rules, 0, RESERVED(rules), wrong_rules_get },
 	{ "STATS", IPSP_CTL_STATS, &control, fill_stats, 0, RESERVED(stats), wrong_stats },
+	{ "POISON", IPSP_CTL_POISON, &control, fill_poison, ENOENT, RESERVED(poison), wrong_poison },
 	{ "RULES_CONFIRM", IPSP_CTL_RULES_CONFIRM, &control, fill_nothing, ENOENT, 0, 0, nothing_wrong },
 	{ "ATTACH", IPSP_IOC_ATTACH, &manager, fill_attach, EBUSY, RESERVED(attach), nothing_wrong },
 	{ "LAYOUT", IPSP_IOC_LAYOUT, &stack, fill_nothing, 0, 0, 0, nothing_wrong },

@@ -73,6 +73,7 @@ hosts_down() {
 }
 
 # The kernel's ESP, and the fast ciphers that no udev loads here: without them the comparison is with generic C.
+# shellcheck disable=SC2120
 kernel_esp() {
 	local m
 	for m in aesni_intel ghash_clmulni_intel chacha_x86_64 poly1305_x86_64 gcm ctr chacha20poly1305 authenc echainiv seqiv \
@@ -171,11 +172,11 @@ spi_last=$((0x1000 + RANDOM))
 algorithm_words() {
 	local bits=${1//[^0-9]/} cipher=${1%%+*} mac=${1#*+}
 	case $1 in
-	aes*+* | aes*ctr | aes*cbc | camellia* | null+* | des*) ;;
-	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" "${bits:3}"); return ;;
+	aes*+* | aes*ctr | aes*cbc | camellia* | null* | des*) ;;
+	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" $((10#${bits:3}))); return ;;
 	aes*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	chacha) words=(aead 'rfc7539esp(chacha20,poly1305)' "$(new_key 36)" 128); return ;;
-	ccm*) words=(aead 'rfc4309(ccm(aes))' "$(new_key $((${bits:0:3} / 8 + 3)))" "${bits:3}"); return ;;
+	ccm*) words=(aead 'rfc4309(ccm(aes))' "$(new_key $((${bits:0:3} / 8 + 3)))" $((10#${bits:3}))); return ;;
 	gmac*) words=(aead 'rfc4543(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	*) say "algorithm $1?"; return 1 ;;
 	esac
@@ -202,18 +203,19 @@ algorithm_words() {
 	esac
 }
 
-# protect MODE FAMILIES ALGORITHM [window N] [esn]
+# protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
 #   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
 protect() {
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
-	local out_l out_r net_l net_r end other
+	local out_l out_r net_l net_r end other to_right=() to_left=()
 	shift 3
 	while [ $# -gt 0 ]; do
 		case $1 in
 		window) window=$2; shift 2 ;;
 		esn) flags=(esn); shift ;;
+		encap) to_right=(encap espinudp "$2" "$3" 0.0.0.0) to_left=(encap espinudp "$3" "$2" 0.0.0.0); shift 3 ;;
 		*) say "protect: $1?"; return 1 ;;
 		esac
 	done
@@ -236,9 +238,9 @@ protect() {
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
 		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" || return 1
 		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" || return 1
 	done
 	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
 	policy right $net_r $net_l $out_r $out_l "$mode" || return 1

@@ -2,9 +2,9 @@
 /*
  * test_engines - random messages: all engines give the same bytes, and each opens what another sealed
  *
- * Algorithm, lengths, sizes from 0 to 65,000 bytes, alignments, ESN, in place and elsewhere are drawn; the seed is printed.
- * What one engine only has is opened again by it, and refused when a byte is another. ENGINES_CASES=100000 for more
- * (default 3000), ENGINES_SEED=N for the same again.
+ * Algorithm, lengths, sizes from 0 to 65,000 bytes, alignments, ESN, in place and elsewhere are drawn; the seed is
+ * printed. What one engine only has is opened again by it, and refused when a byte is another. ENGINES_CASES=100000 for
+ * more (default 3000), ENGINES_SEED=N for the same again.
  */
 #include <check.h>
 #include <stdio.h>
@@ -196,7 +196,8 @@ START_TEST(engines_agree)
 		snprintf(text, sizeof(text), "ENGINES_SEED=%llu, case %lu", (unsigned long long)seed, i);
 		by[one_run(text)]++;
 	}
-	printf("ENGINES_SEED=%llu: %lu cases, %d by two engines, %d by three\n", (unsigned long long)seed, cases, by[2], by[3]);
+	printf("ENGINES_SEED=%llu: %lu cases, %d by two engines, %d by three\n", (unsigned long long)seed, cases, by[2],
+	       by[3]);
 	if (!__builtin_cpu_supports("aes"))
 		return;
 	ck_assert_int_gt(by[2], 0);

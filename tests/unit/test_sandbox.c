@@ -361,7 +361,8 @@ static int engine_row(const struct algorithm *a)
 /* Whatever an SA brings when the sandbox is closed: no call but exit, no clock, no memory but the arena's. */
 static int engines_in_sandbox(void)
 {
-	void *memory = mmap(NULL, ENGINE_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *memory =
+		mmap(NULL, ENGINE_MEMORY, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	const struct algorithm *a;
 	int n;
 

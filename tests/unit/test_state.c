@@ -79,7 +79,8 @@ static void row_is_taken(const struct algorithm *a, const char *name, int i, int
 			 a->kind == ALGORITHM_AUTH ? line.sa.auth.name : line.sa.cipher.name, a->name);
 	key_of(key, a->key_bits[i] + 8u);
 	snprintf(text, sizeof(text), ID "%s %s %s 96", word[a->kind], name, key);
-	snprintf(key, sizeof(key), "%s key \"%u bits\": allowed: %u", word[a->kind], a->key_bits[i] + 8u, a->key_bits[0]);
+	snprintf(key, sizeof(key), "%s key \"%u bits\": allowed: %u", word[a->kind], a->key_bits[i] + 8u,
+		 a->key_bits[0]);
 	refuses(text, key);
 }
 
@@ -100,15 +101,18 @@ END_TEST
 
 START_TEST(what_is_wrong_is_said)
 {
-	refuses(ID "aead rfc4106(gcm(des)) " KEY20 " 128", "aead \"rfc4106(gcm(des))\": no engine has it; allowed: rfc4106(gcm(aes)), ");
+	refuses(ID "aead rfc4106(gcm(des)) " KEY20 " 128",
+		"aead \"rfc4106(gcm(des))\": no engine has it; allowed: rfc4106(gcm(aes)), ");
 	refuses(ID "enc cbc(blowfish) " KEY16, "enc \"cbc(blowfish)\": no engine has it; allowed: cbc(aes), ");
 	refuses(ID "enc cbc(aes) 0x00", "enc key \"8 bits\": allowed: 128, 192 or 256 bits");
 	refuses(ID "aead rfc4106(gcm(aes)) " KEY16 " 128",
 		"aead key \"128 bits\": allowed: 160, 224 or 288 bits (32 of them salt)");
 	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 120", "aead icv \"120 bits\": allowed: 128, 96 or 64 bits");
-	refuses(ID "enc cbc(aes) " KEY16 " auth-trunc hmac(sha1) " KEY20 " 80", "auth-trunc icv \"80 bits\": allowed: 96 bits");
+	refuses(ID "enc cbc(aes) " KEY16 " auth-trunc hmac(sha1) " KEY20 " 80",
+		"auth-trunc icv \"80 bits\": allowed: 96 bits");
 	refuses(ID "auth hmac(sha1) " KEY20, "state: no enc (it may be ecb(cipher_null)); ");
-	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 128" SHA1, "state: aead \"rfc4106(gcm(aes))\" beside enc or auth; ");
+	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 128" SHA1,
+		"state: aead \"rfc4106(gcm(aes))\" beside enc or auth; ");
 	takes(ID "enc aes " KEY16 " auth sha256 " KEY32);
 	ck_assert_uint_eq(line.sa.auth.icv_bits, 96);	/* as XFRM's */
 }
@@ -223,7 +227,8 @@ START_TEST(weak_ones_need_legacy)
 	size_t i;
 
 	for (i = 0; i < sizeof(weak) / sizeof(weak[0]); i++) {
-		snprintf(error, sizeof(error), "state: \"%s\": too weak; allowed: in a compartment with legacy yes", weak[i].weak);
+		snprintf(error, sizeof(error), "state: \"%s\": too weak; allowed: in a compartment with legacy yes",
+			 weak[i].weak);
 		admits(weak[i].words, "", error);
 		admits(weak[i].words, "legacy yes", NULL);
 		ck_assert_str_eq(state_weakness(&line.sa), weak[i].weak);
@@ -239,7 +244,8 @@ START_TEST(engines_decide)
 
 	admits(cbc, "", NULL);
 	admits(cbc, "engine sodium,openssl", NULL);
-	admits(cbc, "engine sodium", "state: \"cbc(aes) hmac(sha1)\": not of engine sodium; engines that have it: openssl");
+	admits(cbc, "engine sodium",
+	       "state: \"cbc(aes) hmac(sha1)\": not of engine sodium; engines that have it: openssl");
 	admits(ID "aead rfc4106(gcm(aes)) " KEY20 " 128", "engine sodium",
 	       "state: \"rfc4106(gcm(aes))\": not of engine sodium; engines that have it: openssl");
 	admits(ID "aead rfc7539esp(chacha20,poly1305) " KEY32 "20212223 128", "engine sodium", NULL);
@@ -250,7 +256,8 @@ END_TEST
 
 START_TEST(engine_list)
 {
-	static const char *const bad[] = { "engine gnutls", "engine openssl,openssl", "engine openssl,", "engine ,", "engine" };
+	static const char *const bad[] = { "engine gnutls", "engine openssl,openssl", "engine openssl,", "engine ,",
+					   "engine" };
 	struct option_set o, again;
 	const char *word[4];
 	char room[1000], copy[100];

@@ -364,7 +364,8 @@ START_TEST(upper_half_is_authenticated)
 	p = packet_of(2, 0x400000007ull, 1);
 	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->reason, IPSP_DROP_INTEGRITY);
 	p.stamp[0].first = 0x300000007ull;
-	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->verdict, IPSP_VERDICT_TRANSFORMED);
+	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->verdict,
+			  IPSP_VERDICT_TRANSFORMED);
 }
 END_TEST
 

@@ -2,8 +2,8 @@
 /*
  * test_vectors - published known answers, through each engine that has the algorithm
  *
- * Of a MAC beside NULL the whole message is what is authenticated; of a cipher without a MAC the text alone. RFC 4309 has
- * no vectors: its three were computed from AES blocks by RFC 3610's rules, in a program that gives RFC 3610's own.
+ * Of a MAC beside NULL the whole message is what is authenticated; of a cipher without a MAC the text alone. RFC 4309
+ * has no vectors: its three were computed from AES blocks by RFC 3610's rules, in a program that gives RFC 3610's own.
  */
 #include <check.h>
 #include <stdio.h>
@@ -40,22 +40,26 @@ struct vector {
 static const struct vector vectors[] = {
 	{ "RFC 2202 2.1", "hmac(md5)", B16, "", HI, "", "9294727a3638bb1c13f48ef8", ALGORITHM_AUTH, 12 },
 	{ "RFC 2202 2.2", "hmac(md5)", JEFE ZERO12, "", WHAT, "", "750c783e6ab0b503eaa86e31", ALGORITHM_AUTH, 12 },
-	{ "RFC 2202 2.3", "hmac(md5)", A16, "", D10 D10 D10 D10 D10, "", "56be34521d144c88dbb8c733", ALGORITHM_AUTH, 12 },
+	{ "RFC 2202 2.3", "hmac(md5)", A16, "", D10 D10 D10 D10 D10, "", "56be34521d144c88dbb8c733", ALGORITHM_AUTH,
+	  12 },
 	{ "RFC 2202 3.1", "hmac(sha1)", B20, "", HI, "", "b617318655057264e28bc0b6", ALGORITHM_AUTH, 12 },
 	{ "RFC 2202 3.2", "hmac(sha1)", JEFE ZERO16, "", WHAT, "", "effcdf6ae5eb2fa2d27416d5", ALGORITHM_AUTH, 12 },
 	{ "RFC 2202 3.3", "hmac(sha1)", A16 "aaaaaaaa", "", D10 D10 D10 D10 D10, "", "125d7342b9ac11cd91a39af4",
 	  ALGORITHM_AUTH, 12 },
-	{ "RFC 4231 4.2", "hmac(sha256)", B20 ZERO12, "", HI, "", "b0344c61d8db38535ca8afceaf0bf12b", ALGORITHM_AUTH, 16 },
-	{ "RFC 4231 4.3", "hmac(sha256)", JEFE ZERO12 ZERO16, "", WHAT, "", "5bdcc146bf60754e6a042426", ALGORITHM_AUTH, 12 },
-	{ "RFC 4231 4.2", "hmac(sha384)", B20 ZERO12 ZERO16, "", HI, "", "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec6",
-	  ALGORITHM_AUTH, 24 },
+	{ "RFC 4231 4.2", "hmac(sha256)", B20 ZERO12, "", HI, "", "b0344c61d8db38535ca8afceaf0bf12b", ALGORITHM_AUTH,
+	  16 },
+	{ "RFC 4231 4.3", "hmac(sha256)", JEFE ZERO12 ZERO16, "", WHAT, "", "5bdcc146bf60754e6a042426", ALGORITHM_AUTH,
+	  12 },
+	{ "RFC 4231 4.2", "hmac(sha384)", B20 ZERO12 ZERO16, "", HI, "",
+	  "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec6", ALGORITHM_AUTH, 24 },
 	{ "RFC 4231 4.2", "hmac(sha512)", B20 ZERO12 ZERO16 ZERO16, "", HI, "",
 	  "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cde", ALGORITHM_AUTH, 32 },
-	{ "RFC 4868 AUTH256-1", "hmac(sha256)", B16 B16, "", HI, "", "198a607eb44bfbc69903a0f1cf2bbdc5", ALGORITHM_AUTH, 16 },
+	{ "RFC 4868 AUTH256-1", "hmac(sha256)", B16 B16, "", HI, "", "198a607eb44bfbc69903a0f1cf2bbdc5", ALGORITHM_AUTH,
+	  16 },
 	{ "RFC 4868 AUTH256-2", "hmac(sha256)", JEFE4 JEFE4, "", WHAT, "", "167f928588c5cc2eef8e3093caa0e87c",
 	  ALGORITHM_AUTH, 16 },
-	{ "RFC 4868 AUTH384-1", "hmac(sha384)", B16 B16 B16, "", HI, "", "b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee973",
-	  ALGORITHM_AUTH, 24 },
+	{ "RFC 4868 AUTH384-1", "hmac(sha384)", B16 B16 B16, "", HI, "",
+	  "b6a8d5636f5c6a7224f9977dcf7ee6c7fb6d0c48cbdee973", ALGORITHM_AUTH, 24 },
 	{ "RFC 4868 AUTH384-2", "hmac(sha384)", JEFE4 JEFE4 JEFE4, "", WHAT, "",
 	  "2c7353974f1842fd66d53c452ca42122b28c0b594cfb184d", ALGORITHM_AUTH, 24 },
 	{ "RFC 4868 AUTH512-1", "hmac(sha512)", B16 B16 B16 B16, "", HI, "",
@@ -65,61 +69,85 @@ static const struct vector vectors[] = {
 	{ "RFC 3566 4.1", "xcbc(aes)", COUNT16, "", "", "", "75f0251d528ac01c4573dfd5", ALGORITHM_AUTH, 12 },
 	{ "RFC 3566 4.2", "xcbc(aes)", COUNT16, "", "000102", "", "5b376580ae2f19afe7219cee", ALGORITHM_AUTH, 12 },
 	{ "RFC 3566 4.3", "xcbc(aes)", COUNT16, "", COUNT16, "", "d2a246fa349b68a79998a439", ALGORITHM_AUTH, 12 },
-	{ "RFC 3566 4.4", "xcbc(aes)", COUNT16, "", COUNT16 "10111213", "", "47f51b4564966215b8985c63", ALGORITHM_AUTH, 12 },
+	{ "RFC 3566 4.4", "xcbc(aes)", COUNT16, "", COUNT16 "10111213", "", "47f51b4564966215b8985c63", ALGORITHM_AUTH,
+	  12 },
 	{ "RFC 3566 4.5", "xcbc(aes)", COUNT16, "", COUNT32, "", "f54f0ec8d2b9f3d36807734b", ALGORITHM_AUTH, 12 },
-	{ "RFC 3566 4.6", "xcbc(aes)", COUNT16, "", COUNT32 "2021", "", "becbb3bccdb518a30677d548", ALGORITHM_AUTH, 12 },
+	{ "RFC 3566 4.6", "xcbc(aes)", COUNT16, "", COUNT32 "2021", "", "becbb3bccdb518a30677d548", ALGORITHM_AUTH,
+	  12 },
 	{ "RFC 4494 4.1", "cmac(aes)", "2b7e151628aed2a6abf7158809cf4f3c", "", "", "", "bb1d6929e95937287fa37d12",
 	  ALGORITHM_AUTH, 12 },
-	{ "RFC 4494 4.4", "cmac(aes)", "2b7e151628aed2a6abf7158809cf4f3c", "", NIST_TEXT, "", "51f0bebf7e3b9d92fc497417",
-	  ALGORITHM_AUTH, 12 },
-	{ "RFC 3602 case 1", "cbc(aes)", "06a9214036b8a15b512e03d534120006", "3dafba429d9eb430b422da802c9fac41", "", SINGLE,
-	  "e353779c1079aeb82708942dbe77181a", ALGORITHM_CIPHER, 0 },
-	{ "RFC 3602 case 2", "cbc(aes)", "c286696d887c9aa0611bbb3e2025a45a", "562e17996d093d28ddb3ba695a2e6f58", "", COUNT32,
-	  "d296cd94c2cccf8a3a863028b5e1dc0a7586602d253cfff91b8266bea6d61ab1", ALGORITHM_CIPHER, 0 },
+	{ "RFC 4494 4.4", "cmac(aes)", "2b7e151628aed2a6abf7158809cf4f3c", "", NIST_TEXT, "",
+	  "51f0bebf7e3b9d92fc497417", ALGORITHM_AUTH, 12 },
+	{ "RFC 3602 case 1", "cbc(aes)", "06a9214036b8a15b512e03d534120006", "3dafba429d9eb430b422da802c9fac41", "",
+	  SINGLE, "e353779c1079aeb82708942dbe77181a", ALGORITHM_CIPHER, 0 },
+	{ "RFC 3602 case 2", "cbc(aes)", "c286696d887c9aa0611bbb3e2025a45a", "562e17996d093d28ddb3ba695a2e6f58", "",
+	  COUNT32, "d296cd94c2cccf8a3a863028b5e1dc0a7586602d253cfff91b8266bea6d61ab1", ALGORITHM_CIPHER, 0 },
 	{ "RFC 3602 case 5, an ESP packet", "cbc(aes)", "90d382b410eeba7ad938c46cec1a82bf",
 	  "e96e8c08ab465763fd098d45dd3ff893", "",
-	  "08000ebda70a00008e9c083db95b070008090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+	  "08000ebda70a00008e9c083db95b070008090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d"
+	  "2e2f"
 	  "30313233343536370102030405060708090a0b0c0d0e0e01",
-	  "f663c25d325c18c6a9453e194e120849a4870b66cc6b9965330013b4898dc856a4699e523a55db080b59ec3a8e4b7e52775b07d1db34ed9c"
-	  "538ab50c551b874aa269add047ad2d5913ac19b7cfbad4a6", ALGORITHM_CIPHER, 0 },
-	{ "RFC 3686 vector 1", "rfc3686(ctr(aes))", "ae6852f8121067cc4bf7a5765577f39e" "00000030", "0000000000000000", "",
-	  SINGLE, "e4095d4fb7a7b3792d6175a3261311b8", ALGORITHM_CIPHER, 0 },
-	{ "RFC 3686 vector 2", "rfc3686(ctr(aes))", "7e24067817fae0d743d6ce1f32539163" "006cb6db", "c0543b59da48d90b", "",
-	  COUNT32, "5104a106168a72d9790d41ee8edad388eb2e1efc46da57c8fce630df9141be28", ALGORITHM_CIPHER, 0 },
+	  "f663c25d325c18c6a9453e194e120849a4870b66cc6b9965330013b4898dc856a4699e523a55db080b59ec3a8e4b7e52775b07d1db34"
+	  "ed9c"
+	  "538ab50c551b874aa269add047ad2d5913ac19b7cfbad4a6",
+	  ALGORITHM_CIPHER, 0 },
+	{ "RFC 3686 vector 1", "rfc3686(ctr(aes))",
+	  "ae6852f8121067cc4bf7a5765577f39e"
+	  "00000030",
+	  "0000000000000000", "", SINGLE, "e4095d4fb7a7b3792d6175a3261311b8", ALGORITHM_CIPHER, 0 },
+	{ "RFC 3686 vector 2", "rfc3686(ctr(aes))",
+	  "7e24067817fae0d743d6ce1f32539163"
+	  "006cb6db",
+	  "c0543b59da48d90b", "", COUNT32, "5104a106168a72d9790d41ee8edad388eb2e1efc46da57c8fce630df9141be28",
+	  ALGORITHM_CIPHER, 0 },
 	{ "RFC 3686 vector 7", "rfc3686(ctr(aes))",
-	  "776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104" "00000060", "db5672c97aa8f0b2", "", SINGLE,
-	  "145ad01dbf824ec7560863dc71e3e0c0", ALGORITHM_CIPHER, 0 },
-	{ "RFC 4312 case 1", "cbc(camellia)", "06a9214036b8a15b512e03d534120006", "3dafba429d9eb430b422da802c9fac41", "",
-	  SINGLE, "ea3212763b5010e718f6fd5df68f1351", ALGORITHM_CIPHER, 0 },
+	  "776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104"
+	  "00000060",
+	  "db5672c97aa8f0b2", "", SINGLE, "145ad01dbf824ec7560863dc71e3e0c0", ALGORITHM_CIPHER, 0 },
+	{ "RFC 4312 case 1", "cbc(camellia)", "06a9214036b8a15b512e03d534120006", "3dafba429d9eb430b422da802c9fac41",
+	  "", SINGLE, "ea3212763b5010e718f6fd5df68f1351", ALGORITHM_CIPHER, 0 },
 	{ "FIPS 81 table C1", "cbc(des)", "0123456789abcdef", "1234567890abcdef", "",
 	  "4e6f77206973207468652074696d6520666f7220616c6c20", "e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6",
 	  ALGORITHM_CIPHER, 0 },
-	{ "NIST TDES-CBC example", "cbc(des3_ede)", "0123456789abcdef23456789abcdef01456789abcdef0123", "f69f2445df4f9b17", "",
-	  "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51",
+	{ "NIST TDES-CBC example", "cbc(des3_ede)", "0123456789abcdef23456789abcdef01456789abcdef0123",
+	  "f69f2445df4f9b17", "", "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51",
 	  "2079c3d53aa763e193b79e2569ab5262516570481f25b50f73c0bda85c8e0da7", ALGORITHM_CIPHER, 0 },
 	{ "RFC 4309, ICV 8", "rfc4309(ccm(aes))", COUNT16 "a0a1a2", "1011121314151617", "0000432100000007",
-	  COUNT32 "2021222324252627", "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
-	  "02400a44f01dda32", ALGORITHM_AEAD, 8 },
+	  COUNT32 "2021222324252627",
+	  "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
+	  "02400a44f01dda32",
+	  ALGORITHM_AEAD, 8 },
 	{ "RFC 4309, ICV 12", "rfc4309(ccm(aes))", COUNT16 "a0a1a2", "1011121314151617", "0000432100000007",
-	  COUNT32 "2021222324252627", "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
-	  "e6b17fbdc8c4556d31a4823d", ALGORITHM_AEAD, 12 },
+	  COUNT32 "2021222324252627",
+	  "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
+	  "e6b17fbdc8c4556d31a4823d",
+	  ALGORITHM_AEAD, 12 },
 	{ "RFC 4309, ICV 16", "rfc4309(ccm(aes))", COUNT16 "a0a1a2", "1011121314151617", "0000432100000007",
-	  COUNT32 "2021222324252627", "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
-	  "5d8d854fb6cc15b979975240c3e460f5", ALGORITHM_AEAD, 16 },
+	  COUNT32 "2021222324252627",
+	  "ceab787ee4f90cb7fec6c234d6e0fa366d5d9f2d3d620574b440ceaa50f7896ee22040ff5876a496"
+	  "5d8d854fb6cc15b979975240c3e460f5",
+	  ALGORITHM_AEAD, 16 },
 	{ "RFC 4543, as in draft-mcgrew-gcm-test-01", "rfc4543(gcm(aes))", "4c80cdefbb5d10da906ac73c3613a63422433c64",
 	  "0000000000000000", "0000432100000007",
 	  "45000030da3a00008001df3bc0a80005c0a800010800c6cd020007006162636465666768696a6b6c6d6e6f707172737401020201",
 	  "45000030da3a00008001df3bc0a80005c0a800010800c6cd020007006162636465666768696a6b6c6d6e6f707172737401020201"
-	  "f2a9a836e155106aa8dcd618e4099aaa", ALGORITHM_AEAD, 16 },
+	  "f2a9a836e155106aa8dcd618e4099aaa",
+	  ALGORITHM_AEAD, 16 },
 	{ "RFC 8439 2.8.2", "rfc7539esp(chacha20,poly1305)",
-	  "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f" "07000000", "4041424344454647",
-	  "50515253c0c1c2c3c4c5c6c7",
-	  "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c64206f6666"
-	  "657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73637265656e20776f756c642062652069"
+	  "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f"
+	  "07000000",
+	  "4041424344454647", "50515253c0c1c2c3c4c5c6c7",
+	  "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c64206f"
+	  "6666"
+	  "657220796f75206f6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73637265656e20776f756c64206265"
+	  "2069"
 	  "742e",
-	  "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e060b29"
-	  "05d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586cec64b"
-	  "61161ae10b594f09e26a7e902ecbd0600691", ALGORITHM_AEAD, 16 },
+	  "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a9e06"
+	  "0b29"
+	  "05d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9de576d26586ce"
+	  "c64b"
+	  "61161ae10b594f09e26a7e902ecbd0600691",
+	  ALGORITHM_AEAD, 16 },
 };
 #define VECTORS (sizeof(vectors) / sizeof(vectors[0]))
 
@@ -221,8 +249,8 @@ START_TEST(known_answer)
 }
 END_TEST
 
-/* Every row of the table has a known answer; those of AES-GCM are in test_crypto, NULL is what each MAC stands beside, and
- * RFC 8750 has the bytes of whose IV it does not send: see test_transform. */
+/* Every row of the table has a known answer; those of AES-GCM are in test_crypto, NULL is what each MAC stands beside,
+ * and RFC 8750 has the bytes of whose IV it does not send: see test_transform. */
 START_TEST(no_algorithm_is_left_out)
 {
 	const struct algorithm *a;

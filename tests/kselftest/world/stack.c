@@ -22,22 +22,29 @@ static void ticket_copy(struct ticket *t, const struct ipsp_record *rec)
 	memcpy(t->data, (const char *)rec + rec->data_offset, t->length);
 }
 
-int stack_next(struct stack *s, struct ticket *t)
+int stack_peek(struct stack *s, struct ticket *t)
 {
 	const struct ipsp_record *rec;
 	int is = 0;
 
-	while (!is) {
-		while (!ipsp_ring_peek(&s->down))
-			if (ioctl(s->fd, IPSP_IOC_KICK, IPSP_KICK_WAIT) && errno != EINTR)
-				return -errno;
+	while (!is && ipsp_ring_peek(&s->down)) {
 		rec = ipsp_ring_record(&s->down);
 		is = is_packet(rec);
 		if (is)
 			ticket_copy(t, rec);
+		else if (s->control)
+			s->control(s, rec);
 		ipsp_ring_step(&s->down, rec->len);
 		ipsp_ring_release(&s->down);
 	}
+	return is;
+}
+
+int stack_next(struct stack *s, struct ticket *t)
+{
+	while (!stack_peek(s, t))
+		if (ioctl(s->fd, IPSP_IOC_KICK, IPSP_KICK_WAIT) && errno != EINTR)
+			return -errno;
 	return 0;
 }
 

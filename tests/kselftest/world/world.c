@@ -274,16 +274,14 @@ void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms)
 	realm_begin_kind(r, net, deadline_ms, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL });
 }
 
-void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind)
+static void begin(struct realm *r, unsigned int net, struct realm_kind kind, struct ipsp_compartment c)
 {
-	struct ipsp_compartment c = {
-		.deadline_ms = deadline_ms, .down_size = IPSP_RING_MIN, .up_size = IPSP_RING_MIN,
-	};
 	struct ipsp_attach a = { .role = IPSP_ROLE_MANAGER };
 
 	*r = (struct realm){ .net = net, .kind = kind };
 	snprintf(r->name, sizeof(r->name), "realm%u", net);
 	memcpy(c.name, r->name, sizeof(c.name));
+	c.down_size = c.up_size = IPSP_RING_MIN;
 	if (ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c))
 		tap_give_up("compartment add");
 	r->port = open_soon(r->name);
@@ -293,6 +291,19 @@ void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_m
 	r->out = handle_add(r, IPSP_DIR_OUT);
 	r->in = handle_add(r, IPSP_DIR_IN);
 	realm_policy(r);
+}
+
+void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind)
+{
+	begin(r, net, kind, (struct ipsp_compartment){ .deadline_ms = deadline_ms });
+}
+
+void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline_ms, unsigned int stacks,
+			unsigned int spares)
+{
+	begin(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL },
+	      (struct ipsp_compartment){ .deadline_ms = deadline_ms, .successor_ms = 60000, .stacks = stacks,
+					 .spares = spares });
 }
 
 void realm_end(struct realm *r)
@@ -386,7 +397,7 @@ int realm_control(struct realm *r, struct ipsp_record *rec, int target)
 	return tap_ioctl(r->port, IPSP_IOC_CONTROL, &c);
 }
 
-static void snapshot_end(struct realm *r)
+static void snapshot_end(struct realm *r, unsigned int index)
 {
 	_Alignas(64) unsigned char bytes[128] = { 0 };
 	struct ipsp_record *rec = (struct ipsp_record *)bytes;
@@ -394,7 +405,7 @@ static void snapshot_end(struct realm *r)
 	rec->type = IPSP_REC_SNAPSHOT_END;
 	rec->control_len = sizeof(struct ipsp_snapshot);
 	rec->len = sizeof(bytes);
-	if (realm_control(r, rec, 0))
+	if (realm_control(r, rec, (int)index))
 		tap_give_up("snapshot end");
 }
 
@@ -419,7 +430,7 @@ static void *stack_map(int fd, size_t size, int protection, __u64 offset)
 
 static void stack_enter(struct stack *s)
 {
-	struct ipsp_attach a = { .role = IPSP_ROLE_STACK };
+	struct ipsp_attach a = { .role = IPSP_ROLE_STACK, .index = s->index };
 	struct ipsp_layout l;
 	struct ipsp_words *kernel, *own;
 
@@ -435,15 +446,17 @@ static void stack_enter(struct stack *s)
 	s->words = own;
 }
 
-void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how)
+void realm_join(struct realm *r, struct worker *w, unsigned int index, void (*run)(struct stack *s, const void *how),
+		const void *how)
 {
-	struct stack s = { .realm = r };
+	struct stack s = { .realm = r, .index = index };
 	int said[2];
 
 	if (pipe(said))
 		tap_give_up("pipe");
-	r->stack = fork();
-	if (!r->stack) {
+	w->index = index;
+	w->pid = fork();
+	if (!w->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(r->port);
 		close(said[0]);
@@ -455,10 +468,62 @@ void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how),
 		_exit(0);
 	}
 	close(said[1]);
-	r->said = said[0];
+	w->said = said[0];
 	expect_event(r, IPSP_EVENT_STACK_ATTACHED);
-	snapshot_end(r);
+	snapshot_end(r, index);
 	expect_event(r, IPSP_EVENT_STACK_READY);
+}
+
+void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how)
+{
+	struct worker w;
+
+	realm_join(r, &w, 0, run, how);
+	r->stack = w.pid;
+	r->said = w.said;
+}
+
+struct ipsp_compartment realm_now(const struct realm *r)
+{
+	struct ipsp_compartment c = { .index = 0 };
+
+	memcpy(c.name, r->name, sizeof(c.name));
+	if (ioctl(control, IPSP_CTL_COMPARTMENT_GET, &c))
+		tap_give_up("compartment get");
+	return c;
+}
+
+void realm_stacks(struct realm *r, unsigned int stacks, unsigned int spares)
+{
+	struct ipsp_compartment c = { .stacks = stacks, .spares = spares };
+
+	memcpy(c.name, r->name, sizeof(c.name));
+	if (ioctl(control, IPSP_CTL_COMPARTMENT_SET, &c))
+		tap_give_up("compartment set");
+}
+
+int realm_poison(const struct realm *r, struct ipsp_poison *p)
+{
+	memcpy(p->name, r->name, sizeof(p->name));
+	return tap_ioctl(control, IPSP_CTL_POISON, p);
+}
+
+int worker_said(const struct worker *w, int ms)
+{
+	struct pollfd p = { .fd = w->said, .events = POLLIN };
+	int what;
+
+	return poll(&p, 1, ms) == 1 && read(w->said, &what, sizeof(what)) == sizeof(what) ? what : -1;
+}
+
+int worker_wait(struct worker *w)
+{
+	int status = -1;
+
+	waitpid(w->pid, &status, 0);
+	close(w->said);
+	w->pid = 0;
+	return status;
 }
 
 void realm_stop(struct realm *r)
@@ -470,8 +535,5 @@ void realm_stop(struct realm *r)
 
 int realm_said(struct realm *r, int ms)
 {
-	struct pollfd p = { .fd = r->said, .events = POLLIN };
-	int what;
-
-	return poll(&p, 1, ms) == 1 && read(r->said, &what, sizeof(what)) == sizeof(what) ? what : -1;
+	return worker_said(&(struct worker){ .said = r->said }, ms);
 }

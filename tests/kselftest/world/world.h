@@ -33,9 +33,17 @@ struct realm {
 	int said;			/* from its stack: an int for each thing it wants to say */
 };
 
+struct worker {				/* one of several stacks of a realm */
+	unsigned int index;
+	pid_t pid;
+	int said;			/* as realm.said */
+};
+
 struct stack {				/* in the child */
 	const struct realm *realm;
+	unsigned int index;
 	int fd, say;
+	void (*control)(struct stack *s, const struct ipsp_record *rec);	/* or NULL: read over */
 	struct ipsp_ring down, up;
 	void *words;			/* the stack's own page */
 };
@@ -63,10 +71,21 @@ int world_end(void);			/* 1: all that was made is freed */
 
 void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);	/* IPv4 in a tunnel */
 void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind);
+/* IPv4 in a tunnel, for several stacks; they have time to be replaced. */
+void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline_ms, unsigned int stacks,
+			unsigned int spares);
 void realm_end(struct realm *r);
 /* Starts run(s) in a child that is attached and READY. */
 void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how);
 void realm_stop(struct realm *r);	/* kills and forgets the child */
+/* The same for one of several: with its index, and what it says apart. */
+void realm_join(struct realm *r, struct worker *w, unsigned int index, void (*run)(struct stack *s, const void *how),
+		const void *how);
+void realm_stacks(struct realm *r, unsigned int stacks, unsigned int spares);	/* it has so many from now on */
+struct ipsp_compartment realm_now(const struct realm *r);
+int realm_poison(const struct realm *r, struct ipsp_poison *p);	/* 0 or errno */
+int worker_said(const struct worker *w, int ms);		/* -1: nothing */
+int worker_wait(struct worker *w);				/* its status, when it has ended */
 void realm_rules(const struct realm *const *realms, unsigned int count);
 struct ipsp_event realm_event(struct realm *r, int ms);		/* event 0: none came */
 struct ipsp_stats realm_stats(const struct realm *r);
@@ -88,6 +107,7 @@ int wire_is_esp(const struct realm *r, const unsigned char *packet);
 
 /* ---- in the child ---------------------------------------------------------------------------- */
 
+int stack_peek(struct stack *s, struct ticket *t);	/* 1: a packet record was there; nobody waits */
 /* The next packet record; control records are read over. 0, or -errno of the KICK. */
 int stack_next(struct stack *s, struct ticket *t);
 void stack_answer(const struct stack *s, const struct ticket *t, struct draft *d);	/* an honest one */

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+/* test_database - a database that a predecessor left, and policies of one index; the kernel behind a wrapped ioctl */
+#include <check.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "manager/manager.h"
+
+#define SAS_MAX		3
+#define POLICIES_MAX	4
+
+static struct manager m;
+static struct {				/* as database_size() counts them */
+	struct database head;
+	struct database_sa sa[SAS_MAX];
+	struct ipsp_policy_entry policy[POLICIES_MAX];
+} left;
+static int refuses;
+
+/* ---- the kernel --------------------------------------------------------------------------- */
+
+int __wrap_ioctl(int fd, unsigned long number, ...);
+int __wrap_ioctl(int fd, unsigned long number, ...)
+{
+	(void)fd;
+	if (number == IPSP_IOC_TAKE) {
+		fd = memfd_create("left", 0);
+		ck_assert_int_eq(write(fd, &left, sizeof(left)), sizeof(left));
+		return fd;
+	}
+	ck_assert_uint_eq(number, IPSP_IOC_CONTROL);
+	errno = EPIPE;
+	return refuses ? -1 : 0;
+}
+
+static void setup(void)
+{
+	const struct ipsp_selector any = { .source_last = 0xffff, .destination_last = 0xffff };
+
+	memset(&left, 0, sizeof(left));
+	left.head = (struct database){ .magic = 0x3154524f50534950ull, .sas_max = SAS_MAX,
+				       .policies_max = POLICIES_MAX, .sas = 1, .policies = 2, .next_index = 3 };
+	left.sa[1].used = 1;
+	left.sa[1].sa = (struct ipsp_sa){ .handle = 9, .family = 4, .protocol = 50, .selector = any,
+					  .aead = { .name = "rfc4106(gcm(aes))", .key_bits = 160, .icv_bits = 128 } };
+	left.policy[0].protect = (struct ipsp_protect){ .selector = any, .index = 1, .priority = 5 };
+	left.policy[1].protect = (struct ipsp_protect){ .selector = any, .index = 2, .priority = 6, .direction = 1 };
+	m = (struct manager){ .name = "blue", .fd = -1 };
+	refuses = 0;
+}
+
+/* ---- what was left ------------------------------------------------------------------------- */
+
+START_TEST(test_sound)
+{
+	ck_assert_int_eq(database_open(&m), 0);
+	ck_assert_ptr_eq(database_find(&m, &left.sa[1].sa), &database_sas(m.database)[1]);
+	munmap(m.database, sizeof(left));
+}
+END_TEST
+
+static void spoil_magic(void) { left.head.magic++; }
+static void spoil_sizes(void) { left.head.sas_max++; }
+static void spoil_count(void) { left.head.policies = POLICIES_MAX + 1; }
+static void spoil_sas(void) { left.head.sas = 2; }
+static void spoil_family(void) { left.sa[1].sa.family = 5; }
+static void spoil_sa_direction(void) { left.sa[1].sa.direction = 2; }
+static void spoil_sa_selector(void) { left.sa[1].sa.selector.source_prefix = 200; }
+static void spoil_name(void) { memset(left.sa[1].sa.aead.name, 'x', sizeof(left.sa[1].sa.aead.name)); }
+static void spoil_key(void) { left.sa[1].sa.aead.key_bits = 8 * IPSP_KEY_MAX + 1; }
+static void spoil_direction(void) { left.policy[1].protect.direction = 3; }
+static void spoil_templates(void) { left.policy[0].templates = IPSP_STAMPS + 1; }
+static void spoil_selector(void) { left.policy[0].protect.selector.family = 7; }
+static void spoil_order(void) { left.policy[0].protect.priority = 7; }
+
+static void (*const spoils[])(void) = {
+	spoil_magic, spoil_sizes, spoil_count, spoil_sas, spoil_family, spoil_sa_direction, spoil_sa_selector,
+	spoil_name, spoil_key, spoil_direction, spoil_templates, spoil_selector, spoil_order,
+};
+
+START_TEST(test_spoiled)
+{
+	spoils[_i]();
+	ck_assert_int_eq(database_open(&m), -EINVAL);
+}
+END_TEST
+
+/* ---- indices ------------------------------------------------------------------------------- */
+
+static int add(uint32_t index, uint8_t direction, uint32_t *got)
+{
+	struct ipsp_policy_entry e = { .protect = { .index = index, .direction = direction,
+						    .selector = { .source_last = 53, .destination_last = 0xffff } } };
+	int err = policy_add(&m, &e, 0);
+
+	*got = e.protect.index;
+	return err;
+}
+
+/* The kernel and the stacks would put it in the place of the other, of another direction. */
+START_TEST(test_index_taken)
+{
+	uint32_t got;
+
+	ck_assert_int_eq(database_open(&m), 0);
+	ck_assert_int_eq(add(2, IPSP_DIR_OUT, &got), -EEXIST);
+	ck_assert_uint_eq(m.database->policies, 2);
+	ck_assert_int_eq(add(3, IPSP_DIR_OUT, &got), 0);
+	ck_assert_int_eq(add(0, IPSP_DIR_FWD, &got), 0);
+	ck_assert_uint_eq(got, 4);
+	munmap(m.database, sizeof(left));
+}
+END_TEST
+
+/* A call that fails has changed nothing. */
+START_TEST(test_refused)
+{
+	uint32_t got;
+
+	ck_assert_int_eq(database_open(&m), 0);
+	refuses = 1;
+	ck_assert_int_eq(add(0, IPSP_DIR_OUT, &got), -EPIPE);
+	ck_assert_int_eq(policy_delete(&m, 0), -EPIPE);
+	ck_assert_uint_eq(m.database->policies, 2);
+	ck_assert_uint_eq(database_policies(m.database)[0].protect.index, 1);
+	munmap(m.database, sizeof(left));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("database");
+	TCase *c = tcase_create("database");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(c, setup, NULL);
+	tcase_add_test(c, test_sound);
+	tcase_add_loop_test(c, test_spoiled, 0, sizeof(spoils) / sizeof(spoils[0]));
+	tcase_add_test(c, test_index_taken);
+	tcase_add_test(c, test_refused);
+	suite_add_tcase(suite, c);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
