@@ -414,11 +414,17 @@ static void be_nobody(void)
 		_exit(99);
 }
 
+/* Who is in a chroot makes no user namespace: the guest's root is one, that of its kernel's threads is not. */
+static void unshare_user(int flags)
+{
+	if (unshare(CLONE_NEWUSER | flags) && (chroot("/proc/2/root") || unshare(CLONE_NEWUSER | flags)))
+		_exit(99);
+}
+
 /* All capabilities, but in a user namespace that does not own the network namespace */
 static void be_root_elsewhere(void)
 {
-	if (unshare(CLONE_NEWUSER))
-		_exit(99);
+	unshare_user(0);
 }
 
 /* Of each call of one device, by a child that is somebody else: how many are refused otherwise. 99: no such child. */
@@ -499,8 +505,7 @@ static void in_own_namespace(void)
 	struct ipsp_name n = { .name = NAME, .flags = IPSP_DELF_RULES_DROP };
 	int bad;
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET))
-		_exit(99);
+	unshare_user(CLONE_NEWNET);
 	bad = tap_ioctl(control, IPSP_CTL_RULES_GET, &rules) || rules.count;
 	bad += tap_ioctl(control, IPSP_CTL_COMPARTMENT_GET, &c) != ENOENT;
 	bad += tap_ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n) != ENOENT;
