@@ -20,6 +20,9 @@
 #include "ipsec_port.h"
 #include "tap.h"
 
+/* tests/check reads it in the program */
+static const char suite[] __attribute__((used)) = "\n# suite: long\n";
+
 #define NAME	"refusal"
 #define ROOM	2048
 
