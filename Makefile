@@ -17,7 +17,7 @@ endif
 CC := gcc
 CFLAGS ?= -O2 -g
 FUZZ_CC := clang-14
-cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. $(CFLAGS) -MMD -MP
+cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. -DIPSP_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
 libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium) -lIPSec_MB -pthread
 check_libs = $(shell pkg-config --libs check)
 
@@ -90,7 +90,6 @@ $(programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
-$(B)/obj/daemon/manager/%.o: cflags += -DIPSP_VERSION='"$(VERSION)"'
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)

@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 	must(sandbox_early(o.port_fd));
 	transform = warm_up(&o.transform);
 	touch_stack();
-	if (mlockall(MCL_CURRENT | MCL_FUTURE))
+	/* As they are touched: most of a library's text is for other processors. What holds keys is there by now. */
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
 		die("mlockall");
 	must(sandbox_namespaces());
 	/* Only now: the deadlines of what it is dealt do not wait for libraries to start. */

@@ -2,6 +2,7 @@
 /* test_ring - the verbs of the ring, and what a lying peer gets */
 #include <check.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "stack/port.h"
@@ -154,8 +155,10 @@ static void *produce(void *unused)
 
 	(void)unused;
 	for (i = 0; i < TRANSFERS;) {
-		if (!put(&sim.down, 64 + 64 * (i % 20), i))
+		if (!put(&sim.down, 64 + 64 * (i % 20), i)) {
+			sched_yield();
 			continue;
+		}
 		ipsp_ring_submit(&sim.down);
 		i++;
 	}
@@ -169,7 +172,10 @@ START_TEST(two_threads_keep_the_order)
 
 	ck_assert_int_eq(pthread_create(&thread, NULL, produce, NULL), 0);
 	while (i < TRANSFERS) {
-		for (left = ipsp_ring_peek(&port.down); left; i++) {
+		left = ipsp_ring_peek(&port.down);
+		if (!left)
+			sched_yield();
+		for (; left; i++) {
 			const struct ipsp_record *rec = ipsp_ring_record(&port.down);
 
 			ck_assert_uint_eq(rec->ticket, i);
