@@ -128,10 +128,10 @@ $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
 fuzz: $(fuzzers)
 # beside the parts: what of the manager a target drives. It has no kernel: its ioctls end in the target.
 fuzz_objects = $(patsubst %.c,$(B)/obj-fuzz/%.o,$(1))
-$(B)/fuzz/fuzz_config: $(call fuzz_objects,daemon/manager/config.c)
-$(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control
-$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database policy sa))
-$(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl
+$(B)/fuzz/fuzz_config: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,config mark))
+$(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control -Wl,--wrap=mark_begin
+$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database mark policy sa))
+$(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(call fuzz_objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
