@@ -103,6 +103,7 @@ $(B)/obj/%.o: %.c Makefile
 
 tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
+$(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control))
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
 $(B)/tests/test_keyd: $(call objects,$(keyd_parts))
@@ -132,10 +133,10 @@ $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
 fuzz: $(fuzzers)
 # beside the parts: what of the manager a target drives. It has no kernel: its ioctls end in the target.
 fuzz_objects = $(patsubst %.c,$(B)/obj-fuzz/%.o,$(1))
-$(B)/fuzz/fuzz_config: $(call fuzz_objects,daemon/manager/config.c)
-$(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control
-$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database policy sa))
-$(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl
+$(B)/fuzz/fuzz_config: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,config mark))
+$(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control -Wl,--wrap=mark_begin
+$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database mark policy sa))
+$(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 $(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
 $(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -184,9 +185,11 @@ lint:
 sbin := $(DESTDIR)$(PREFIX)/sbin
 src := $(DESTDIR)/usr/src/ipsec-port-$(VERSION)
 share := $(DESTDIR)$(PREFIX)/share
-units := $(DESTDIR)/usr/lib/systemd/system
+lib := $(DESTDIR)/usr/lib
+examples := $(share)/doc/ipsec-port/examples
+man5 := $(wildcard Documentation/man/*.5)
 man8 := $(wildcard Documentation/man/*.8)
-services := $(wildcard systemd/*)
+services := $(wildcard systemd/*.service)
 completion := $(wildcard tools/completion/*)
 
 install: programs
@@ -197,14 +200,24 @@ install: programs
 	install -m 644 kmod/compat/* $(src)/kmod/compat
 	install -m 644 uapi/*.h $(src)/uapi
 	install -m 644 uapi/*.h $(DESTDIR)$(PREFIX)/include
-	$(if $(man8),install -d $(share)/man/man8 && install -m 644 $(man8) $(share)/man/man8)
-	$(if $(services),install -d $(units) && install -m 644 $(services) $(units))
-	$(if $(completion),install -d $(share)/bash-completion/completions && install -m 644 $(completion) $(share)/bash-completion/completions)
+	install -d $(share)/man/man5 $(share)/man/man8 $(share)/bash-completion/completions $(examples)
+	install -m 644 $(man5) $(share)/man/man5
+	install -m 644 $(man8) $(share)/man/man8
+	install -m 644 $(completion) $(share)/bash-completion/completions
+	install -m 644 systemd/modprobe.conf systemd/closed.rules $(examples)
+	install -d $(lib)/systemd/system $(lib)/sysusers.d $(lib)/udev/rules.d
+	for unit in $(services); do sed 's|@sbin@|$(PREFIX)/sbin|' $$unit > $(lib)/systemd/system/$${unit##*/} || exit 1; done
+	install -m 644 systemd/ipsec-port.sysusers $(lib)/sysusers.d/ipsec-port.conf
+	install -m 644 systemd/60-ipsec-port.rules $(lib)/udev/rules.d
 
+# What the host's own files say (/etc/ipsec-port) and the marks of its keys (/var/lib/ipsec-port) stay.
 uninstall:
 	rm -f $(addprefix $(sbin)/,$(notdir $(programs)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard uapi/*.h)))
-	rm -f $(addprefix $(share)/man/man8/,$(notdir $(man8))) $(addprefix $(units)/,$(notdir $(services)))
+	rm -f $(addprefix $(share)/man/man5/,$(notdir $(man5))) $(addprefix $(share)/man/man8/,$(notdir $(man8)))
+	rm -f $(addprefix $(lib)/systemd/system/,$(notdir $(services))) $(lib)/sysusers.d/ipsec-port.conf
+	rm -f $(lib)/udev/rules.d/60-ipsec-port.rules
+	rm -rf $(share)/doc/ipsec-port
 	rm -f $(addprefix $(share)/bash-completion/completions/,$(notdir $(completion)))
 	rm -rf $(src)
 

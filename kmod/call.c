@@ -47,6 +47,16 @@ static void call_undo(const struct call *call, struct port_file *p, void *arg)
 	mutex_unlock(&p->c->admin);
 }
 
+/* What it does not know, it would not do. */
+static bool call_is_known(const struct call *call, const u8 *arg)
+{
+	u32 size = _IOC_SIZE(call->number);
+
+	if (call->reserved && memchr_inv(arg + call->reserved, 0, size - call->reserved))
+		return false;
+	return !call->flags || !(*(const u32 *)(arg + call->flags) & ~call->known);
+}
+
 int ipsp_call_run(const struct call *call, struct port_file *p, void __user *user)
 {
 	u32 size = _IOC_SIZE(call->number), dir = _IOC_DIR(call->number);
@@ -57,7 +67,7 @@ int ipsp_call_run(const struct call *call, struct port_file *p, void __user *use
 		return -ENOMEM;
 	if ((dir & _IOC_WRITE) && copy_from_user(arg, user, size))
 		ret = -EFAULT;
-	else if (call->reserved && memchr_inv(arg + call->reserved, 0, size - call->reserved))
+	else if (!call_is_known(call, arg))
 		ret = -EINVAL;
 	else
 		ret = call_locked(call, p, arg);

@@ -11,12 +11,15 @@ struct net;
 struct port_file;
 
 #define CALL_RESERVED(type) .reserved = offsetof(struct type, reserved)
+#define CALL_FLAGS(type, all) .flags = offsetof(struct type, flags), .known = all
 
 /* One of the handlers; `arg` is the number's struct, in private memory. */
 struct call {
 	unsigned int number;
 	u32 roles;			/* ports: who may, by BIT(role); 0: before attaching */
 	u16 reserved;			/* where words begin that must be zero; 0: none */
+	u16 flags;			/* where the flags are; 0: none, or its handler looks */
+	u32 known;			/* of them */
 	bool locked;			/* under ipsp_compartment_mutex, or c->admin */
 	bool tells;			/* the struct comes back with an error, too */
 	int (*control)(struct net *net, void *arg);

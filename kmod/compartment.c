@@ -230,12 +230,17 @@ struct compartment *ipsp_compartment_find(struct net *net, const char *name)
 
 int ipsp_compartment_del(struct net *net, void *arg)
 {
-	struct compartment *c = ipsp_compartment_find(net, ((struct ipsp_name *)arg)->name);
+	const struct ipsp_name *name = arg;
+	struct compartment *c = ipsp_compartment_find(net, name->name);
+	int err;
 
 	if (!c)
 		return -ENOENT;
-	if (atomic_read(&c->rules))
-		return -EBUSY;
+	if (atomic_read(&c->rules)) {
+		err = name->flags & IPSP_DELF_RULES_DROP ? ipsp_rule_drop(net, c) : -EBUSY;
+		if (err)
+			return err;
+	}
 	compartment_end(c);
 	rcu_barrier();		/* the dsts that it diverted hold the module until then */
 	return 0;

@@ -20,6 +20,7 @@ static int netns_init(struct net *net)
 	err = ipsp_divert_net_init(net);
 	if (err)
 		goto err_handle;
+	ipsp_rule_net_init(net);
 	err = ipsp_redirector_net_init(net);
 	if (err)
 		goto err_divert;

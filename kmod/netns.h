@@ -8,12 +8,13 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "ipsec_port.h"
+#include "rule.h"
 
 struct relay;
-struct rule_table;
 
 struct ipsp_net {
 	struct rule_table __rcu *rules;		/* written under ipsp_compartment_mutex */
+	struct rule_revert revert;		/* protected by ipsp_compartment_mutex */
 	struct rhashtable handles;		/* all handles, by struct handle_key */
 	atomic_t handles_out;			/* how many of them are outbound */
 	atomic_t handles_encap[2];		/* in UDP, by direction */

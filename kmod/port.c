@@ -103,6 +103,8 @@ static int port_getmsg(struct port_file *p, void *arg)
 {
 	bool nonblock = p->file->f_flags & O_NONBLOCK;
 
+	if (((struct ipsp_message *)arg)->band > IPSP_BAND_URGENT)
+		return -EINVAL;
 	return p->stack ? ipsp_stream_getmsg(p->stack, arg, nonblock) :
 			  ipsp_mailbox_get(p, arg, nonblock);
 }
@@ -243,6 +245,8 @@ static int port_take(struct port_file *p, void *arg)
 #define STACK	BIT(IPSP_ROLE_STACK)
 #define MANAGER	BIT(IPSP_ROLE_MANAGER)
 #define EVERYONE (STACK | MANAGER | BIT(IPSP_ROLE_ADMIN))
+#define CALL_HANDLE \
+	CALL_RESERVED(ipsp_handle), CALL_FLAGS(ipsp_handle, IPSP_HANDLEF_ALL)
 
 static const struct call port_calls[] = {
 	{ IPSP_IOC_ATTACH, 0, CALL_RESERVED(ipsp_attach), .locked = true, .port = port_attach },
@@ -251,11 +255,14 @@ static const struct call port_calls[] = {
 	  .port = port_getmsg },
 	{ IPSP_IOC_PUTMSG, EVERYONE, CALL_RESERVED(ipsp_message), .port = port_putmsg },
 	{ IPSP_IOC_CONTROL, MANAGER, CALL_RESERVED(ipsp_control), .port = port_control },
-	{ IPSP_IOC_HANDLE_ADD, MANAGER, .locked = true, .handle = ipsp_handle_add,
-	  .undo = ipsp_handle_del },
-	{ IPSP_IOC_HANDLE_SET, MANAGER, .locked = true, .handle = ipsp_handle_set },
-	{ IPSP_IOC_HANDLE_DEL, MANAGER, .locked = true, .handle = ipsp_handle_del },
-	{ IPSP_IOC_HANDLE_GET, MANAGER, .locked = true, .handle = ipsp_handle_get_info },
+	{ IPSP_IOC_HANDLE_ADD, MANAGER, CALL_HANDLE, .locked = true,
+	  .handle = ipsp_handle_add, .undo = ipsp_handle_del },
+	{ IPSP_IOC_HANDLE_SET, MANAGER, CALL_HANDLE, .locked = true,
+	  .handle = ipsp_handle_set },
+	{ IPSP_IOC_HANDLE_DEL, MANAGER, CALL_HANDLE, .locked = true,
+	  .handle = ipsp_handle_del },
+	{ IPSP_IOC_HANDLE_GET, MANAGER, CALL_HANDLE, .locked = true,
+	  .handle = ipsp_handle_get_info },
 	{ IPSP_IOC_HASH_KEY, MANAGER, .port = port_hash_key },
 	{ IPSP_IOC_STORE, MANAGER, .locked = true, .port = port_store },
 	{ IPSP_IOC_TAKE, MANAGER, .locked = true, .port = port_take },

@@ -51,7 +51,7 @@ struct look {				/* at one packet */
 	bool by_socket;			/* passes because its socket says so */
 };
 
-enum outcome { PASS, DROP, LOST, TO_PORT };
+enum outcome { PASS, DROP, LOST, CLOSED, TO_PORT };
 
 static u8 state_family(const struct nf_hook_state *state)
 {
@@ -60,23 +60,29 @@ static u8 state_family(const struct nf_hook_state *state)
 
 /*
  * What the rules say of a packet going `direction` by dev. Malformed packets pass to those
- * who judge them, unless a rule set stands that could be meant: they match no rule.
+ * who judge them, unless a rule set stands that could be meant: they match no rule. Without
+ * a rule set, `closed` leaves neighbour discovery (and loopback, which never comes here).
  */
 static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 family,
 				    u8 direction, const struct net_device *dev,
 				    struct look *l)
 {
+	bool closed;
+
 	l->flags = 0;
 	l->rule = NULL;
 	l->by_socket = false;
-	if (!rcu_access_pointer(ipsp_net(net)->rules))
-		return ipsp_closed ? DROP : PASS;
-	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
+	closed = !rcu_access_pointer(ipsp_net(net)->rules);
+	if (closed && !ipsp_closed)
 		return PASS;
+	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
+		return closed ? CLOSED : PASS;
 	if (direction != IPSP_DIR_OUT)
 		ipsp_packet_undo_dnat(skb, &l->tuple);
 	if (ipsp_packet_is_discovery(&l->tuple))
 		return PASS;
+	if (closed)
+		return CLOSED;
 	if (direction == IPSP_DIR_OUT &&
 	    ipsp_bypass_by_socket(skb_to_full_sk(skb), direction)) {
 		l->by_socket = true;	/* not remembered: others may get its ports */
@@ -97,7 +103,8 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 
 static unsigned int redirector_refuse(struct net *net, enum outcome o)
 {
-	ipsp_stats_net_drop(net, o == LOST ? IPSP_DROP_NO_COMPARTMENT : IPSP_DROP_RULE);
+	ipsp_stats_net_drop(net, o == LOST ? IPSP_DROP_NO_COMPARTMENT :
+				 o == CLOSED ? IPSP_DROP_CLOSED : IPSP_DROP_RULE);
 	return NF_DROP;
 }
 
@@ -182,7 +189,9 @@ static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 	if (o != TO_PORT)
 		return redirector_refuse(net, o);
 	if (redirector_fails_open(&l)) {
-		ipsp_count(l.rule->c, FAILED_OPEN);
+		/* once a packet, where it leaves: every one comes by the guard */
+		if (state->hook == NF_INET_POST_ROUTING && stage == FLOW_AT_HOOK)
+			ipsp_count(l.rule->c, FAILED_OPEN);
 		return NF_ACCEPT;
 	}
 	f = ipsp_flow_find(l.rule->c, &l.key);

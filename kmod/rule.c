@@ -50,7 +50,7 @@ static int rule_check(const struct ipsp_rule *r)
 	return r->compartment[0] || (r->flags & IPSP_RULEF_PROTECT) ? -EINVAL : 0;
 }
 
-/* ---- set and get ----------------------------------------------------------------- */
+/* ---- set ---------------------------------------------------------------------- */
 
 static void rule_table_free(struct rule_table *table)
 {
@@ -118,9 +118,10 @@ static void rule_flush(struct rule_table *table)
 
 /*
  * Cached dsts decide anew, packets in flight see the old table or the new one. The flows
- * go when nobody sees the old one any more: none can be made by it afterwards.
+ * go when nobody sees the old one any more: none can be made by it afterwards. Returns the
+ * old one.
  */
-static void rule_swap(struct net *net, struct rule_table *table)
+static struct rule_table *rule_swap(struct net *net, struct rule_table *table)
 {
 	struct ipsp_net *n = ipsp_net(net);
 	struct rule_table *old;
@@ -131,6 +132,76 @@ static void rule_swap(struct net *net, struct rule_table *table)
 	rt_genid_bump_all(net);
 	synchronize_rcu();
 	rule_flush(old);
+	return old;
+}
+
+/* ---- a set that waits to be confirmed -------------------------------------------- */
+
+/* The table in force stays. The work finds nothing to do if it runs already. */
+static void rule_settle(struct rule_revert *r)
+{
+	lockdep_assert_held(&ipsp_compartment_mutex);
+	r->waits = false;
+	cancel_delayed_work(&r->work);
+	rule_table_free(r->confirmed);
+	r->confirmed = NULL;
+}
+
+/* What comes back is what was confirmed last, not what else was tried in between. */
+static void rule_wait(struct rule_revert *r, struct rule_table *old, u32 seconds)
+{
+	lockdep_assert_held(&ipsp_compartment_mutex);
+	if (r->waits)
+		rule_table_free(old);
+	else
+		r->confirmed = old;
+	r->waits = true;
+	r->due = jiffies + seconds * HZ;
+	mod_delayed_work(system_wq, &r->work, seconds * HZ);
+}
+
+static void rule_revert_work(struct work_struct *work)
+{
+	struct rule_revert *r = container_of(to_delayed_work(work), struct rule_revert, work);
+	struct rule_table *confirmed = NULL;
+
+	mutex_lock(&ipsp_compartment_mutex);
+	if (r->waits && time_after_eq(jiffies, r->due)) {
+		r->waits = false;
+		swap(confirmed, r->confirmed);
+		rule_table_free(rule_swap(r->net, confirmed));
+	}
+	mutex_unlock(&ipsp_compartment_mutex);
+}
+
+int ipsp_rule_confirm(struct net *net, void *arg)
+{
+	struct rule_revert *r = &ipsp_net(net)->revert;
+
+	if (!r->waits)
+		return -ENOENT;
+	rule_settle(r);
+	return 0;
+}
+
+static u32 rule_seconds_left(const struct rule_revert *r)
+{
+	lockdep_assert_held(&ipsp_compartment_mutex);
+	if (!r->waits)
+		return 0;
+	return time_before(jiffies, r->due) ? DIV_ROUND_UP(r->due - jiffies, HZ) : 1;
+}
+
+static void rule_enforce(struct net *net, struct rule_table *table, u32 confirm)
+{
+	struct rule_revert *r = &ipsp_net(net)->revert;
+	struct rule_table *old = rule_swap(net, table);
+
+	if (confirm) {
+		rule_wait(r, old, confirm);
+		return;
+	}
+	rule_settle(r);
 	rule_table_free(old);
 }
 
@@ -151,7 +222,7 @@ int ipsp_rule_set(struct net *net, void *arg)
 	struct rule_table *table;
 	int err;
 
-	if (r->count > IPSP_RULES_MAX)
+	if (r->count > IPSP_RULES_MAX || r->confirm > IPSP_CONFIRM_MAX)
 		return -EINVAL;
 	table = kvzalloc(struct_size(table, rule, r->count), GFP_KERNEL_ACCOUNT);
 	if (!table)
@@ -164,10 +235,63 @@ int ipsp_rule_set(struct net *net, void *arg)
 	if (err)
 		rule_table_free(table);
 	else
-		rule_swap(net, table);
+		rule_enforce(net, table, r->confirm);
 	mutex_unlock(&ipsp_compartment_mutex);
 	return err;
 }
+
+/* ---- a compartment that goes ----------------------------------------------------- */
+
+/* As it is, but what names c drops; NULL of NULL. */
+static struct rule_table *rule_table_without(struct net *net, const struct rule_table *from,
+					     const struct compartment *c)
+{
+	struct rule_table *table;
+	struct ipsp_rule *config;
+	int err = 0;
+
+	if (!from)
+		return NULL;
+	table = kvzalloc(struct_size(table, rule, from->count), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	while (!err && table->count < from->count) {
+		config = &table->rule[table->count].config;
+		*config = from->rule[table->count].config;
+		if (from->rule[table->count].c == c) {
+			config->action = IPSP_RULE_DROP;
+			config->flags &= ~IPSP_RULEF_PROTECT;
+			memset(config->compartment, 0, sizeof(config->compartment));
+		}
+		err = rule_fill(net, table);
+	}
+	if (!err)
+		return table;
+	rule_table_free(table);
+	return ERR_PTR(err);
+}
+
+int ipsp_rule_drop(struct net *net, struct compartment *c)
+{
+	struct ipsp_net *n = ipsp_net(net);
+	struct rule_table *table, *confirmed;
+
+	table = rcu_dereference_protected(n->rules, lockdep_is_held(&ipsp_compartment_mutex));
+	table = rule_table_without(net, table, c);
+	if (IS_ERR(table))
+		return PTR_ERR(table);
+	confirmed = rule_table_without(net, n->revert.confirmed, c);
+	if (IS_ERR(confirmed)) {
+		rule_table_free(table);
+		return PTR_ERR(confirmed);
+	}
+	rule_table_free(rule_swap(net, table));
+	swap(n->revert.confirmed, confirmed);
+	rule_table_free(confirmed);
+	return 0;
+}
+
+/* ---- get ------------------------------------------------------------------------- */
 
 static u64 rule_hits(const struct rule *r)
 {
@@ -179,7 +303,7 @@ static u64 rule_hits(const struct rule *r)
 	return sum;
 }
 
-static u32 rule_table_list(struct net *net, struct ipsp_rule *out, u32 room)
+static u32 rule_table_list(struct net *net, struct ipsp_rule *out, u32 room, u32 *confirm)
 {
 	struct rule_table *table;
 	u32 i, n = 0;
@@ -189,6 +313,7 @@ static u32 rule_table_list(struct net *net, struct ipsp_rule *out, u32 room)
 					  lockdep_is_held(&ipsp_compartment_mutex));
 	if (table)
 		n = table->count;
+	*confirm = rule_seconds_left(&ipsp_net(net)->revert);
 	for (i = 0; i < n && i < room; i++) {
 		out[i] = table->rule[i].config;
 		out[i].hits = rule_hits(&table->rule[i]);
@@ -206,7 +331,7 @@ int ipsp_rule_get(struct net *net, void *arg)
 
 	if (!rules)
 		return -ENOMEM;
-	r->count = rule_table_list(net, rules, room);
+	r->count = rule_table_list(net, rules, room, &r->confirm);
 	if (r->count > room)
 		err = -E2BIG;
 	else if (copy_to_user(u64_to_user_ptr(r->rules), rules, r->count * sizeof(*rules)))
@@ -215,11 +340,20 @@ int ipsp_rule_get(struct net *net, void *arg)
 	return err;
 }
 
+void ipsp_rule_net_init(struct net *net)
+{
+	struct rule_revert *r = &ipsp_net(net)->revert;
+
+	r->net = net;
+	INIT_DELAYED_WORK(&r->work, rule_revert_work);
+}
+
 void ipsp_rule_net_exit(struct net *net)
 {
 	mutex_lock(&ipsp_compartment_mutex);
-	rule_swap(net, NULL);
+	rule_enforce(net, NULL, 0);
 	mutex_unlock(&ipsp_compartment_mutex);
+	cancel_delayed_work_sync(&ipsp_net(net)->revert.work);
 }
 
 /* ---- the packet path ------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include <linux/cred.h>
 #include <linux/netdevice.h>
+#include <linux/workqueue.h>
 #include "ipsec_port_selector.h"
 
 struct compartment;
@@ -18,6 +19,18 @@ struct rule {
 	u64 __percpu *hits;		/* NULL is allowed: not counted */
 };
 
+/*
+ * A set that was not confirmed is undone by a work, which outlives whoever set it, their
+ * terminal and their session.
+ */
+struct rule_revert {
+	bool waits;			/* the table in force is not confirmed */
+	unsigned long due;		/* jiffies */
+	struct rule_table *confirmed;	/* NULL: there was none. While `waits` only */
+	struct delayed_work work;
+	struct net *net;
+};
+
 struct rule_table {
 	u32 count;
 	u8 directions;			/* of all rules: skip the rest quickly */
@@ -28,6 +41,10 @@ struct rule_table {
 /* The control device's calls. -EINVAL, -ENOENT, -EOPNOTSUPP with `bad` set; -E2BIG. */
 int ipsp_rule_set(struct net *net, void *arg);		/* struct ipsp_rules */
 int ipsp_rule_get(struct net *net, void *arg);
+int ipsp_rule_confirm(struct net *net, void *arg);	/* under the mutex. -ENOENT */
+/* Under the mutex: what names c drops, in force or set aside. -ENOMEM: nothing changed. */
+int ipsp_rule_drop(struct net *net, struct compartment *c);
+void ipsp_rule_net_init(struct net *net);
 void ipsp_rule_net_exit(struct net *net);
 
 /* RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device. */

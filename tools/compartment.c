@@ -23,9 +23,7 @@
 static int get(const char *name, struct ipsp_compartment *c)
 {
 	memset(c, 0, sizeof(*c));
-	if (strlen(name) >= sizeof(c->name))
-		return -EINVAL;
-	strcpy(c->name, name);
+	strcpy(c->name, name);		/* portctl_name() has seen it */
 	return device_control(IPSP_CTL_COMPARTMENT_GET, c);
 }
 
@@ -118,16 +116,17 @@ static int start_manager(const char *name, const char *config)
 	return 1;
 }
 
-static int compartment_add(const char *name, struct words *w)
+static int compartment_add(const struct portctl *p, const char *name, struct words *w)
 {
 	struct ipsp_compartment now;
 	struct option_set o;
 	char config[PATH_MAX];
 	int err;
 
+	(void)p;
 	option_init(&o, name);
-	if (strlen(name) >= IPSP_NAME_MAX || option_parse(w, &o))
-		return portctl_usage("%s", w->error[0] ? w->error : "name: allowed: at most 31 bytes");
+	if (option_parse(w, &o))
+		return portctl_usage("%s", w->error);
 	if (!get(name, &now))
 		return portctl_refused(name, -EEXIST);
 	snprintf(config, sizeof(config), RUN_DIRECTORY "/%s.conf", name);
@@ -155,37 +154,59 @@ static void wait_for_end(const char *name, int port)
 			"its port open\n", name);
 }
 
-static int del(const char *name)
+static int del(const char *name, __u32 flags)
 {
 	struct ipsp_name n;
+	char room[2048];
+	struct text t;
 	int err;
 
 	memset(&n, 0, sizeof(n));
 	strcpy(n.name, name);
+	n.flags = flags;
 	err = device_control(IPSP_CTL_COMPARTMENT_DEL, &n);
 	if (err != -EBUSY)
 		return err ? portctl_refused(name, err) : 0;
-	fprintf(stderr, "ipsec-portctl: compartment %s: a rule names it; wanted: rules without "
-		"it\n", name);
+	text_init(&t, room, sizeof(room));
+	rule_text_naming(&t, name);
+	fprintf(stderr, "ipsec-portctl: compartment %s: rules name it: %s; wanted: rules without "
+		"it, or --rules drop\n", name, t.base);
 	return 1;
 }
 
-static int compartment_del(const char *name)
+static int compartment_del(const struct portctl *p, const char *name, struct words *w)
 {
+	__u32 flags = p->rules ? IPSP_DELF_RULES_DROP : 0;
 	struct ipsp_compartment now;
-	int err = get(name, &now), port;
+	int err, port;
 
+	(void)w;
+	if (p->rules && strcmp(p->rules, "drop"))
+		return portctl_usage("option --rules \"%.60s\": allowed: drop", p->rules);
+	err = get(name, &now);
 	if (err)
 		return portctl_refused(name, err);
 	port = device_open(name, O_RDWR | O_CLOEXEC);
 	if (port >= 0)
 		device_attach(port, IPSP_ROLE_ADMIN, 0);
-	err = del(name);
+	err = del(name, flags);
 	if (!err && port >= 0)
 		wait_for_end(name, port);
 	if (port >= 0)
 		close(port);
 	return err;
+}
+
+/* The rest is fixed when a compartment is made. */
+static int is_changeable(const char *word)
+{
+	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "mark" };
+	size_t i;
+
+	for (i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++)
+		if (!strcmp(word, changeable[i]))
+			return 1;
+	return 0;
 }
 
 /* Its manager learns how many stacks it has to keep, and they come or go. */
@@ -215,14 +236,19 @@ static int set_stacks(const char *name)
 	return 1;
 }
 
-static int compartment_set(const char *name, struct words *w)
+static int compartment_set(const struct portctl *p, const char *name, struct words *w)
 {
 	struct ipsp_compartment now;
 	struct option_set o;
-	int err = get(name, &now);
+	int err = get(name, &now), i;
 
+	(void)p;
 	if (err)
 		return portctl_refused(name, err);
+	for (i = w->at; i < w->count; i += 2)
+		if (!is_changeable(w->word[i]))
+			return portctl_usage("compartment set: \"%.60s\": allowed: stacks, spares, fail, "
+					     "deadline, successor, mark", w->word[i]);
 	option_init(&o, name);
 	o.compartment.fail = now.fail;
 	o.compartment.stacks = now.stacks;
@@ -252,13 +278,14 @@ static void print_one(const struct portctl *p, const struct ipsp_compartment *c)
 		       c->deadline_ms, c->generation, c->handles);
 }
 
-static int compartment_show(const struct portctl *p, const char *name)
+static int compartment_show(const struct portctl *p, const char *name, struct words *w)
 {
 	static const char *const ask[] = { "manager", "show" };
 	static struct device_reply reply;
 	struct ipsp_compartment c;
 	int err = get(name, &c);
 
+	(void)w;
 	if (err)
 		return portctl_refused(name, err);
 	print_one(p, &c);
@@ -282,24 +309,38 @@ static int compartment_list(const struct portctl *p)
 	}
 }
 
+static const struct {
+	const char *name;
+	int (*run)(const struct portctl *p, const char *name, struct words *w);
+	int options;			/* words may follow */
+} verbs[] = {
+	{ "add", compartment_add, 1 }, { "del", compartment_del, 0 },
+	{ "set", compartment_set, 1 }, { "show", compartment_show, 0 },
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
 int compartment_main(const struct portctl *p, struct words *w)
 {
 	const char *verb, *name;
+	size_t i;
 
 	word_next(w);
 	verb = word_next(w);
+	if (p->rules && (!verb || strcmp(verb, "del")))
+		return portctl_usage("option \"--rules\": allowed: with compartment del NAME");
 	if (verb && !strcmp(verb, "list"))
-		return compartment_list(p);
+		return portctl_end(w, "compartment list") ?: compartment_list(p);
+	for (i = 0; verb && i < VERBS; i++)
+		if (!strcmp(verb, verbs[i].name))
+			break;
+	if (!verb || i == VERBS)
+		return portctl_usage("compartment \"%.60s\": allowed: add, del, set, show, list",
+				     verb ? verb : "");
 	name = word_next(w);
-	if (!verb || !name)
-		return portctl_usage("compartment: wanted: add|del|set|show NAME, or list");
-	if (!strcmp(verb, "add"))
-		return compartment_add(name, w);
-	if (!strcmp(verb, "del"))
-		return compartment_del(name);
-	if (!strcmp(verb, "set"))
-		return compartment_set(name, w);
-	if (!strcmp(verb, "show"))
-		return compartment_show(p, name);
-	return portctl_usage("compartment \"%s\": allowed: add, del, set, show, list", verb);
+	if (!name)
+		return portctl_usage("compartment %s: the line ends here; allowed: NAME", verb);
+	if (portctl_name(name) || (!verbs[i].options && portctl_end(w, "compartment")))
+		return 2;
+	return verbs[i].run(p, name, w);
 }

@@ -12,11 +12,14 @@ static int manager_ask(const struct portctl *p, const struct words *w, int *stat
 {
 	static struct device_reply reply;
 	__u32 flags = (p->json ? IPSP_ADMINF_JSON : 0) | (p->keys ? IPSP_ADMINF_KEYS : 0);
-	int err;
+	const char *word[WORD_COUNT_MAX + 1];
+	int err, count = w->count - w->at;
 
+	memcpy(word, w->word + w->at, (size_t)count * sizeof(*word));
+	if (p->fresh_key)
+		word[count++] = "fresh-key";
 	do {
-		err = device_request(p->compartment, flags, w->word + w->at, w->count - w->at,
-				     &reply);
+		err = device_request(p->compartment, flags, word, count, &reply);
 		if (!err)
 			fwrite(reply.text, 1, reply.length, reply.status ? stderr : stdout);
 		*status = reply.status;

@@ -205,25 +205,28 @@ static int is_there(const char *name)
 {
 	struct ipsp_compartment c = { .index = 0 };
 
-	if (strlen(name) >= sizeof(c.name))
-		return -EINVAL;
-	strcpy(c.name, name);
+	strcpy(c.name, name);		/* portctl_name() has seen it */
 	return device_control(IPSP_CTL_COMPARTMENT_GET, &c);
 }
 
 int poison_main(const struct portctl *p, struct words *w)
 {
-	const char *verb, *name, *path;
+	const char *verb, *name, *path = NULL;
 	static struct poison kept;
 	char standard[64];
 	int err;
 
 	word_next(w);
 	verb = word_next(w);
+	if (!verb || (strcmp(verb, "list") && strcmp(verb, "save")))
+		return portctl_usage("poison \"%.60s\": allowed: list NAME, save NAME [FILE]", verb ? verb : "");
 	name = word_next(w);
-	path = word_next(w);
-	if (!verb || !name || (strcmp(verb, "list") && strcmp(verb, "save")))
-		return portctl_usage("poison: wanted: list NAME | save NAME [FILE]");
+	if (!name)
+		return portctl_usage("poison %s: the line ends here; allowed: NAME", verb);
+	if (!strcmp(verb, "save"))
+		path = word_next(w);
+	if (portctl_name(name) || portctl_end(w, "poison"))
+		return 2;
 	err = is_there(name);
 	if (err)
 		return portctl_refused(name, err);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* rule.c - the namespace's rule table, set as a whole from a file, or listed */
+/* rule.c - the namespace's rule table, set as a whole from a file, confirmed, or listed */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,12 +35,29 @@ static int rule_read(FILE *file, const char *path)
 	return count;
 }
 
-static int rule_set(const char *path)
+/* 0, or the exit status. The kernel itself puts the former set back: see uapi, 1. */
+static int rule_confirm_seconds(const struct portctl *p, __u32 *seconds)
 {
-	FILE *file = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	struct ipsp_rules set = { .rules = (uintptr_t)rules };
-	int count, err;
+	uint64_t number;
 
+	if (!p->confirm)
+		return 0;
+	if (!word_is_number(p->confirm, IPSP_CONFIRM_MAX, &number) || !number)
+		return portctl_usage("option --confirm \"%.60s\": allowed: a number of seconds from "
+				     "1 to %u", p->confirm, IPSP_CONFIRM_MAX);
+	*seconds = (__u32)number;
+	return 0;
+}
+
+static int rule_set(const struct portctl *p, const char *path)
+{
+	struct ipsp_rules set = { .rules = (uintptr_t)rules };
+	int count, err = rule_confirm_seconds(p, &set.confirm);
+	FILE *file;
+
+	if (err)
+		return err;
+	file = strcmp(path, "-") ? fopen(path, "re") : stdin;
 	if (!file)
 		return portctl_refused(path, -errno);
 	count = rule_read(file, path);
@@ -75,20 +92,58 @@ static int rule_list(void)
 		rule_text(&t, &rules[i]);
 		printf("%-60s # %llu\n", line, rules[i].hits);
 	}
+	if (get.confirm)
+		printf("# not confirmed: the set before comes back in %u s\n", get.confirm);
 	return 0;
+}
+
+void rule_text_naming(struct text *t, const char *name)
+{
+	struct ipsp_rules get = { .rules = (uintptr_t)rules, .count = IPSP_RULES_MAX };
+	__u32 i, n = 0;
+
+	if (device_control(IPSP_CTL_RULES_GET, &get))
+		return;
+	for (i = 0; i < get.count; i++) {
+		if (strcmp(rules[i].compartment, name))
+			continue;
+		text_add(t, "%s\"", n++ ? ", " : "");
+		rule_text(t, &rules[i]);
+		text_add(t, "\"");
+	}
+	if (!n && get.confirm)
+		text_add(t, "one of the set that comes back unless this one is confirmed");
+}
+
+static int rule_confirm(void)
+{
+	int err = device_control(IPSP_CTL_RULES_CONFIRM, NULL);
+
+	if (err != -ENOENT)
+		return err ? portctl_refused("rule confirm", err) : 0;
+	fprintf(stderr, "ipsec-portctl: rule confirm: no set waits for it; it was confirmed, was "
+		"replaced, or has gone back\n");
+	return 1;
 }
 
 int rule_main(const struct portctl *p, struct words *w)
 {
 	const char *verb, *path;
+	int set;
 
-	(void)p;
 	word_next(w);
 	verb = word_next(w);
-	path = word_next(w);
-	if (verb && !strcmp(verb, "set") && path)
-		return rule_set(path);
-	if (verb && !strcmp(verb, "list"))
-		return rule_list();
-	return portctl_usage("rule \"%s\": allowed: set FILE, list", verb ? verb : "");
+	set = verb && !strcmp(verb, "set");
+	if (p->confirm && !set)
+		return portctl_usage("option \"--confirm\": allowed: with rule set FILE");
+	path = set ? word_next(w) : NULL;
+	if (set && !path)
+		return portctl_usage("rule set: the line ends here; allowed: FILE, or - for the "
+				     "standard input");
+	if (!verb || (!set && strcmp(verb, "confirm") && strcmp(verb, "list")))
+		return portctl_usage("rule \"%.60s\": allowed: set FILE, confirm, list",
+				     verb ? verb : "");
+	if (portctl_end(w, "rule"))
+		return 2;
+	return set ? rule_set(p, path) : *verb == 'c' ? rule_confirm() : rule_list();
 }

@@ -58,8 +58,8 @@ int stat_main(const struct portctl *p, struct words *w)
 	if (!name)
 		name = p->compartment;
 	memset(&stats, 0, sizeof(stats));
-	if (name && strlen(name) >= sizeof(stats.name))
-		return portctl_usage("compartment \"%s\": allowed: at most 31 bytes", name);
+	if ((name && portctl_name(name)) || portctl_end(w, "stat"))
+		return 2;
 	if (name)
 		strcpy(stats.name, name);
 	err = device_control(IPSP_CTL_STATS, &stats);

@@ -21,8 +21,9 @@
  *   IPSP_CTL_COMPARTMENT_ADD   in: ipsp_compartment; makes /dev/ipsec-port/NAME.
  *                              EEXIST: name taken on this machine; EINVAL: a bad
  *                              or reserved name; ENOSPC: 64 compartments exist
- *   IPSP_CTL_COMPARTMENT_DEL   in: name. EBUSY: a rule names it. Its manager and stacks
- *                              end by themselves; see poll
+ *   IPSP_CTL_COMPARTMENT_DEL   in: name. EBUSY: a rule names it, in force or set aside by
+ *                              `confirm`; with IPSP_DELF_RULES_DROP those rules drop from
+ *                              here on. Its manager and stacks end by themselves; see poll
  *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only stacks, spares, fail_open,
  *                              deadline, successor and mark may differ from what was
  *                              given. With fewer stacks, those whose index is too
@@ -33,7 +34,13 @@
  *   IPSP_CTL_RULES_SET         in: the whole ordered rule table of the namespace;
  *                              atomic. ENOENT: a compartment is unknown (`bad`
  *                              says which rule, counted from 0)
- *   IPSP_CTL_RULES_GET         out: the table; E2BIG with `count` set if too small
+ *                              With `confirm` the kernel itself puts back the table that
+ *                              was confirmed last, after so many seconds, whoever lives
+ *                              or dies, unless RULES_CONFIRM or a set without `confirm`
+ *                              comes before
+ *   IPSP_CTL_RULES_CONFIRM     the table in force stays. ENOENT: none waits for that
+ *   IPSP_CTL_RULES_GET         out: the table, and the seconds left to `confirm` it, 0: it
+ *                              stays; E2BIG with `count` set if too small
  *   IPSP_CTL_STATS             in: name ("" = the namespace itself); out: counters
  *   IPSP_CTL_POISON            in: name, index from 0 (the oldest), where to copy the
  *                              packet; out: a ticket that two stacks died on, and its
@@ -208,6 +215,7 @@
 #define IPSP_RECORD_MAX		(128u << 10)	/* a record of a packet never exceeds it */
 #define IPSP_MERGE_MAX		64	/* tickets in one answer */
 #define IPSP_RULES_MAX		1024
+#define IPSP_CONFIRM_MAX	86400	/* seconds */
 #define IPSP_COMPARTMENTS_MAX	64
 #define IPSP_STACKS_MAX		16	/* stacks and spares together */
 #define IPSP_POISON_KEPT	8
@@ -329,9 +337,13 @@ struct ipsp_compartment {
 	__u32 reserved[5];
 };
 
+#define IPSP_DELF_RULES_DROP	(1u << 0)	/* rules that name it turn into drop */
+#define IPSP_DELF_ALL		0x1u
+
 struct ipsp_name {
 	char  name[IPSP_NAME_MAX];
-	__u32 reserved[8];
+	__u32 flags;			/* DEL: IPSP_DELF_* */
+	__u32 reserved[7];
 };
 
 /* ---- selectors, rules ----------------------------------------------------------- */
@@ -395,7 +407,8 @@ struct ipsp_rules {
 	__u64 rules;			/* user pointer to ipsp_rule[count] */
 	__u32 count;
 	__u32 bad;			/* out: index of the refused rule */
-	__u32 reserved[4];
+	__u32 confirm;			/* seconds, 0..IPSP_CONFIRM_MAX; 0: it stays */
+	__u32 reserved[3];
 };
 
 /* ---- counters --------------------------------------------------------------------- */
@@ -483,6 +496,7 @@ struct ipsp_poison {
 #define IPSP_CTL_STATS		 _IOWR(IPSP_MAGIC, 0x07, struct ipsp_stats)
 #define IPSP_CTL_POISON		 _IOWR(IPSP_MAGIC, 0x08, struct ipsp_poison)
 #define IPSP_CTL_RELAY_GET	 _IOR(IPSP_MAGIC, 0x09, struct ipsp_relay)
+#define IPSP_CTL_RULES_CONFIRM	 _IO(IPSP_MAGIC, 0x0b)
 #define IPSP_CTL_RELAY_SET	 _IOW(IPSP_MAGIC, 0x0c, struct ipsp_relay)
 
 /* ---- port: roles and layout ------------------------------------------------------------ */

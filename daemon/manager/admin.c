@@ -54,8 +54,25 @@ static void state_warn(struct request *r, const struct ipsp_sa *sa)
 	fprintf(stderr, "ipsec-portd: warning: a state with \"%s\", which is too weak for new uses\n", weak);
 }
 
+/* A key from a file of its own may come again after a reboot. Nothing is deleted before. */
+static int state_enter(struct request *r, const struct state_line *line, struct database_sa *old,
+		       bool is_fresh)
+{
+	bool is_kept = mark_is_wanted(r->w);
+	struct mark_range range;
+	int err = is_kept ? mark_begin(r->m, &line->sa, is_fresh, line->next, &range) : 0;
+
+	if (err)
+		return mark_fail(r->w, &line->sa, err);
+	err = old ? sa_delete(r->m, old) : 0;
+	if (!err)
+		err = is_kept ? sa_add_kept(r->m, line, &range) : sa_add(r->m, line);
+	return err ? admin_fail(r, "state", err) : 0;
+}
+
 static int state_add_line(struct request *r, int replace)
 {
+	bool is_fresh = mark_is_fresh(r->w);
 	struct database_sa *old;
 	struct state_line line;
 	int err;
@@ -69,12 +86,7 @@ static int state_add_line(struct request *r, int replace)
 	else if (!old && replace)
 		err = admin_fail(r, "state", -ESRCH);
 	else
-		err = old ? sa_delete(r->m, old) : 0;
-	if (!err) {
-		err = sa_add(r->m, &line);
-		if (err)
-			err = admin_fail(r, "state", err);
-	}
+		err = state_enter(r, &line, old, is_fresh);
 	if (!err)
 		state_warn(r, &line.sa);
 	explicit_bzero(&line, sizeof(line));

@@ -51,34 +51,35 @@ static int config_policy(struct config *c, struct words *w)
 }
 
 /*
- * A key that lives in a file outlives the module and its counters: with a counter-mode
- * algorithm a number could come again after a reboot.
+ * A key that lives in a file outlives the module and its counters: a number could come
+ * again after a reboot, were it not for the key's mark.
  */
-static int config_state_line(struct config *c, struct words *w, const struct state_line *line)
+static int config_state_line(struct config *c, struct words *w, const struct state_line *line,
+			     bool is_fresh)
 {
+	struct mark_range range;
 	int err;
 
-	if (!c->m->options.fresh_key)
-		return word_fail(w, WORD_STATUS_REFUSED, "state: %s \"%s\" with a key from a file: "
-				 "allowed: with fresh-key = yes, if the key was never used before",
-				 line->sa.aead.name[0] ? "aead" : "enc",
-				 line->sa.aead.name[0] ? line->sa.aead.name : line->sa.cipher.name);
 	if (state_weakness(&line->sa))
 		fprintf(stderr, "%s:%d: warning: \"%s\" is too weak for new uses\n", c->path, c->line,
 			state_weakness(&line->sa));
-	err = database_find(c->m, &line->sa) ? 0 : sa_add(c->m, line);
-	return err ? word_fail(w, WORD_STATUS_REFUSED, "state: %s", strerror(-err)) : 0;
+	if (database_find(c->m, &line->sa))
+		return 0;
+	err = mark_begin(c->m, &line->sa, is_fresh, line->next, &range) ?:
+	      sa_add_kept(c->m, line, &range);
+	return err ? mark_fail(w, &line->sa, err) : 0;
 }
 
 static int config_state(struct config *c, struct words *w)
 {
+	bool is_fresh = mark_is_fresh(w) || c->m->options.fresh_key;
 	struct state_line line;
 	int err;
 
 	if (state_parse(w, &line, false))
 		return -EINVAL;
 	err = state_direction(w, &line) ?: state_admit(w, &line.sa, &c->m->options) ?:
-	      config_state_line(c, w, &line);
+	      config_state_line(c, w, &line, is_fresh);
 	explicit_bzero(&line, sizeof(line));
 	return err;
 }

@@ -134,8 +134,9 @@ static void loop(struct manager *m)
 
 	while (!m->over) {
 		timeout = child_start_due(m);
-		if (poll(p, 2, timeout) < 0 && errno != EINTR)
+		if (poll(p, 2, mark_timeout(m, timeout)) < 0 && errno != EINTR)
 			return;
+		mark_look(m);
 		if (p[1].revents)
 			signal_readable(m);
 		if (p[0].revents & POLLIN)
@@ -167,6 +168,7 @@ static int port_open(struct manager *m)
 
 	if (err && err != -EEXIST)
 		return err;
+	m->made = !err;
 	m->fd = device_open(m->name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (m->fd < 0)
 		return m->fd;
@@ -174,6 +176,18 @@ static int port_open(struct manager *m)
 	if (!err && ioctl(m->fd, IPSP_IOC_HASH_KEY, m->hash_key))
 		err = -errno;
 	return err;
+}
+
+/* Nothing is left of a compartment that only we wanted. */
+static int port_undo(struct manager *m)
+{
+	struct ipsp_name name;
+
+	memset(&name, 0, sizeof(name));
+	strcpy(name.name, m->name);
+	if (m->made)
+		device_control(IPSP_CTL_COMPARTMENT_DEL, &name);
+	return 1;
 }
 
 static const char *stack_beside(const char *given)
@@ -189,10 +203,20 @@ static const char *stack_beside(const char *given)
 	return path;
 }
 
-static int usage(void)
+#define OPTIONS "--config FILE, --stack PATH, --state-dir DIR, --ready-fd N, --help"
+
+/* One line: the word, what was seen, what is allowed. */
+static int usage(const char *what, const char *seen, const char *allowed)
 {
-	fprintf(stderr, "usage: ipsec-portd [--config FILE] [--stack PATH] [--ready-fd N] NAME\n");
+	fprintf(stderr, "ipsec-portd: %s \"%.60s\": allowed: %s\n", what, seen, allowed);
 	return 2;
+}
+
+static int help(void)
+{
+	printf("usage: ipsec-portd [--config FILE] [--stack PATH] [--state-dir DIR] "
+	       "[--ready-fd N] NAME\n");
+	return 0;
 }
 
 static int run(struct manager *m, const char *config)
@@ -208,14 +232,18 @@ static int run(struct manager *m, const char *config)
 	if (err)
 		return complain(m->name, err);
 	if (database_open(m) || (config && config_apply(m, config)))
-		return 1;
+		return port_undo(m);
 	err = child_count(m);
-	if (err)
-		return complain(m->name, err);
+	if (err) {
+		complain(m->name, err);
+		return port_undo(m);
+	}
 	encap_open_all(m);
+	m->marks_wanted = 1;	/* a predecessor's, for example */
 	port_readable(m);	/* a predecessor's stacks are told of first: they go on */
 	loop(m);
 	child_end(m);
+	mark_end(m);
 	return 0;
 }
 
@@ -225,24 +253,40 @@ int main(int argc, char **argv)
 		{ "config", required_argument, NULL, 'c' },
 		{ "stack", required_argument, NULL, 's' },
 		{ "ready-fd", required_argument, NULL, 'r' },
+		{ "state-dir", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct manager m = { .fd = -1, .ready_fd = -1 };
 	const char *config = NULL, *stack = NULL;
+	uint64_t number;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-		if (c == 'c')
-			config = optarg;
+	while ((c = getopt_long(argc, argv, ":", names, NULL)) != -1) {
+		if (c == 'c')		/* the first that is there */
+			config = config && !access(config, F_OK) ? config : optarg;
 		else if (c == 's')
 			stack = optarg;
-		else if (c == 'r')
-			m.ready_fd = atoi(optarg);
+		else if (c == 'd')
+			m.state_dir = optarg;
+		else if (c == 'h')
+			return help();
+		else if (c == ':')
+			return usage("option", argv[optind - 1], "a value after it");
+		else if (c != 'r')
+			return usage("option", argv[optind - 1], OPTIONS);
+		else if (!word_is_number(optarg, INT_MAX, &number))
+			return usage("option --ready-fd", optarg, "a descriptor's number");
 		else
-			return usage();
+			m.ready_fd = (int)number;
 	}
-	if (optind + 1 != argc || strlen(argv[optind]) >= IPSP_NAME_MAX)
-		return usage();
+	if (optind == argc)
+		return usage("compartment", "", "its name, the last word");
+	if (optind + 1 != argc)
+		return usage("word", argv[optind + 1], "nothing behind the compartment's name");
+	if (!option_is_name(argv[optind]))
+		return usage("compartment", argv[optind],
+			     "1 to 31 of a-z 0-9 _ -, not control or xfrm");
 	m.name = argv[optind];
 	m.stack_path = stack_beside(stack);
 	option_init(&m.options, m.name);

@@ -9,6 +9,7 @@
  *   encap     sockets for ESP in UDP
  *   child     the stack processes
  *   admin     requests of ipsec-portctl: a table of commands
+ *   mark      on disk, how far the numbers of keys from files may have gone
  */
 #ifndef MANAGER_MANAGER_H
 #define MANAGER_MANAGER_H
@@ -16,12 +17,16 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "mark.h"
 #include "words/option.h"
 #include "words/policy.h"
 #include "words/state.h"
 
+#define DATABASE_USED	1u
+#define DATABASE_KEPT	2u		/* its key outlives the module: it has a mark on disk */
+
 struct database_sa {
-	__u32 used;
+	__u32 used;			/* DATABASE_*; 0: free */
 	__u32 window;
 	struct ipsp_sa sa;		/* handle and key inside */
 };
@@ -62,7 +67,12 @@ struct manager {
 	int ready_fd;			/* told once a stack is ready; -1: told */
 	int signal_fd;
 	int over;
+	int made;			/* the compartment is new */
 	struct database *database;
+	const char *state_dir;		/* NULL: MARK_DIRECTORY */
+	struct mark *marks;		/* as the database's SAs */
+	int marks_wanted;		/* some may have one */
+	uint64_t marks_due;		/* ns, monotonic: the next look */
 	unsigned wanted;		/* stacks and spares, as the kernel says */
 	struct child child[IPSP_STACKS_MAX];	/* by their index at the port */
 	struct encap encap[ENCAP_MAX];
@@ -77,6 +87,8 @@ struct database_sa *database_find(struct manager *m, const struct ipsp_sa *id);
 
 /* state.c, policy.c: change database, kernel and stacks together; 0 or -errno */
 int sa_add(struct manager *m, const struct state_line *line);
+/* With a key that outlives the module, in the range that mark_begin() gave. */
+int sa_add_kept(struct manager *m, const struct state_line *line, const struct mark_range *range);
 int sa_delete(struct manager *m, struct database_sa *sa);
 int policy_add(struct manager *m, struct ipsp_policy_entry *entry, int replace);
 int policy_delete(struct manager *m, uint32_t at);

@@ -90,15 +90,17 @@ static struct database_sa *sa_free(struct manager *m)
 	return at < end ? at : NULL;
 }
 
-int sa_add(struct manager *m, const struct state_line *line)
+static int sa_enter(struct manager *m, const struct state_line *line, struct database_sa *entry,
+		    const struct mark_range *kept)
 {
-	struct database_sa *entry = sa_free(m);
 	struct ipsp_handle handle;
 	int err;
 
-	if (!entry)
-		return -ENOSPC;
 	sa_handle(m, line, &handle);
+	if (kept) {
+		handle.next = kept->next;
+		handle.ceiling = kept->ceiling;
+	}
 	if (ioctl(m->fd, IPSP_IOC_HANDLE_ADD, &handle))
 		return -errno;
 	entry->sa = line->sa;
@@ -110,9 +112,30 @@ int sa_add(struct manager *m, const struct state_line *line)
 		ioctl(m->fd, IPSP_IOC_HANDLE_DEL, &handle);
 		return err;
 	}
-	entry->used = 1;
+	entry->used = DATABASE_USED | (kept ? DATABASE_KEPT : 0);
 	m->database->sas++;
 	encap_open(m, &entry->sa);
+	return 0;
+}
+
+int sa_add(struct manager *m, const struct state_line *line)
+{
+	struct database_sa *entry = sa_free(m);
+
+	return entry ? sa_enter(m, line, entry, NULL) : -ENOSPC;
+}
+
+int sa_add_kept(struct manager *m, const struct state_line *line, const struct mark_range *range)
+{
+	struct database_sa *entry = sa_free(m);
+	int err = entry ? sa_enter(m, line, entry, range) : -ENOSPC;
+
+	if (err)
+		return err;
+	if (m->marks)
+		memset(&m->marks[entry - database_sas(m->database)], 0, sizeof(*m->marks));
+	m->marks_wanted = 1;
+	m->marks_due = 0;		/* another handle of this key may have gone on already */
 	return 0;
 }
 
@@ -120,7 +143,10 @@ int sa_delete(struct manager *m, struct database_sa *sa)
 {
 	struct ipsp_handle handle = { .id = sa->sa.handle };
 	struct ipsp_sa id = { .handle = sa->sa.handle };
-	int err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_DELETE, &id);
+	int err;
+
+	mark_save(m, sa);
+	err = control_sa(m, IPSP_TARGET_ALL, IPSP_REC_SA_DELETE, &id);
 
 	if (err)
 		return err;

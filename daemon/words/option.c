@@ -132,13 +132,14 @@ static int take_owner(struct words *w, const char *name, void *target)
 {
 	const char *value;
 	struct passwd *user;
+	uint64_t number;
 
 	if (word_value(w, name, &value))
 		return -EINVAL;
 	user = getpwnam(value);
-	if (!user)
-		return word_bad(w, name, value, "a user's name");
-	((struct option_set *)target)->compartment.owner_uid = user->pw_uid;
+	if (!user && !word_is_number(value, UINT32_MAX, &number))
+		return word_bad(w, name, value, "a user's name or number");
+	((struct option_set *)target)->compartment.owner_uid = user ? user->pw_uid : (__u32)number;
 	return 0;
 }
 
@@ -146,13 +147,14 @@ static int take_group(struct words *w, const char *name, void *target)
 {
 	struct group *group;
 	const char *value;
+	uint64_t number;
 
 	if (word_value(w, name, &value))
 		return -EINVAL;
 	group = getgrnam(value);
-	if (!group)
-		return word_bad(w, name, value, "a group's name");
-	((struct option_set *)target)->compartment.owner_gid = group->gr_gid;
+	if (!group && !word_is_number(value, UINT32_MAX, &number))
+		return word_bad(w, name, value, "a group's name or number");
+	((struct option_set *)target)->compartment.owner_gid = group ? group->gr_gid : (__u32)number;
 	return 0;
 }
 
@@ -212,6 +214,14 @@ static const struct word_entry option_words[] = {
 	{ "legacy", take_legacy },
 };
 
+bool option_is_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length && length < IPSP_NAME_MAX && strcmp(name, "control") && strcmp(name, "xfrm") &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length;
+}
+
 void option_init(struct option_set *o, const char *name)
 {
 	memset(o, 0, sizeof(*o));
@@ -254,6 +264,8 @@ void option_text(struct text *t, const struct option_set *o)
 	text_number(t, "max-sas", o->sas_max, 1024);
 	text_number(t, "max-policies", o->policies_max, 4096);
 	text_number(t, "max-flows", c->flows_max, 0);
+	text_number(t, "owner", c->owner_uid, 0);
+	text_number(t, "group", c->owner_gid, 0);
 	text_number(t, "mode", c->owner_mode, 0);
 	if (c->mark_mask)
 		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
@@ -265,4 +277,6 @@ void option_text(struct text *t, const struct option_set *o)
 	}
 	if (o->legacy)
 		text_add(t, "legacy = yes\n");
+	if (o->fresh_key)
+		text_add(t, "fresh-key = yes\n");
 }

@@ -16,6 +16,8 @@ struct option_set {
 	__u32 engine[4];		/* preference: IPSP_ENGINE_*, 0 ends it; empty: the default */
 };
 
+/* A compartment's name: also its device's, so not one that is taken there. */
+bool option_is_name(const char *name);
 void option_init(struct option_set *o, const char *name);
 int option_parse(struct words *w, struct option_set *o);
 /* One line `word = value` for each that differs from the default. */

@@ -305,7 +305,8 @@ static int unknown_algorithm(struct words *w, const char *name, enum algorithm_k
 		if (a->kind == kind)
 			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
 	word_show_no_key(shown, sizeof(shown), seen);
-	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": no engine has it; allowed: %s", name, shown, allowed);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": no engine has it; allowed: %s", name,
+			 word_shown(shown), allowed);
 }
 
 /* NAME KEY; the table's name for it, whatever was given. */

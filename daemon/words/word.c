@@ -84,17 +84,25 @@ int word_fail(struct words *w, int status, const char *format, ...)
 	return -EINVAL;
 }
 
+/* What is as long as a key may be one that stands in the wrong place. */
+const char *word_shown(const char *seen)
+{
+	size_t digits = strspn(seen, "0123456789abcdefABCDEFxX");
+
+	return digits >= 20 ? "(not shown: it may be a key)" : seen;
+}
+
 int word_bad(struct words *w, const char *name, const char *seen, const char *allowed)
 {
-	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": allowed: %s", name, seen,
-			 allowed);
+	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%.100s\": allowed: %s", name,
+			 word_shown(seen), allowed);
 }
 
 int word_not_served(struct words *w, const char *name, const char *seen,
 		    const char *allowed)
 {
-	return word_fail(w, WORD_STATUS_REFUSED, "%s \"%s\": not served yet; allowed: %s",
-			 name, seen, allowed);
+	return word_fail(w, WORD_STATUS_REFUSED, "%s \"%.100s\": not served yet; allowed: %s",
+			 name, word_shown(seen), allowed);
 }
 
 int word_value(struct words *w, const char *name, const char **value)
@@ -263,7 +271,7 @@ static int word_unknown(struct words *w, const struct word_entry *table, size_t 
 		text_add(&t, "%s%.*s", i ? ", " : "", (int)strcspn(table[i].name, "*"),
 			 table[i].name);
 	return word_fail(w, WORD_STATUS_GRAMMAR, "\"%.60s\": unknown word; allowed: %s",
-			 word_peek(w), list);
+			 word_shown(word_peek(w)), list);
 }
 
 static int run(struct words *w, const struct word_entry *table, size_t count,

@@ -53,6 +53,8 @@ bool word_take(struct words *w, const char *name);	/* steps over it if it is nex
 
 int word_fail(struct words *w, int status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* What may stand in a complaint: not what may be a key in the wrong place. */
+const char *word_shown(const char *seen);
 /* name "seen": allowed */
 int word_bad(struct words *w, const char *name, const char *seen, const char *allowed);
 int word_not_served(struct words *w, const char *name, const char *seen,

@@ -62,9 +62,9 @@ static int get(struct ipsp_rule *rules, __u32 *count)
 	return err;
 }
 
-static int compartment_del(void)
+static int compartment_del(__u32 flags)
 {
-	struct ipsp_name n = { .name = "rules" };
+	struct ipsp_name n = { .name = "rules", .flags = flags };
 
 	return tap_ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n);
 }
@@ -108,6 +108,7 @@ static void test_refused(void)
 static void test_table(void)
 {
 	struct ipsp_rule three[3] = { good(), dropping(0), good() }, out[3];
+	struct ipsp_compartment c = { .name = "rules" };
 	__u32 bad = 7, count = 0;
 
 	three[1].directions = IPSP_RULE_IN;
@@ -122,7 +123,7 @@ static void test_table(void)
 	out[1].hits = 0;
 	out[2].hits = 0;
 	tap(!memcmp(out, three, sizeof(three)), "they come back as they were given");
-	TAP_EQUAL(compartment_del(), EBUSY, "the compartment cannot go while rules name it");
+	TAP_EQUAL(compartment_del(0), EBUSY, "the compartment cannot go while rules name it");
 	three[1].compartment[0] = 'x';
 	TAP_EQUAL(set(three, 3, &bad), EINVAL, "a table with one bad rule");
 	TAP_EQUAL(bad, 1, "which is told");
@@ -135,7 +136,129 @@ static void test_table(void)
 	tap(count == 3 && !strcmp(out[2].compartment, "rules"), "is the one before");
 	TAP_EQUAL(set(NULL, IPSP_RULES_MAX + 1, &bad), EINVAL, "too many rules");
 	TAP_EQUAL(set(NULL, 0, &bad), 0, "none");
-	TAP_EQUAL(compartment_del(), 0, "now the compartment can go");
+	TAP_EQUAL(compartment_del(0), 0, "now the compartment can go");
+	TAP_EQUAL(tap_ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c), 0, "and come back");
+}
+
+static int send_as(uid_t uid, gid_t gid);
+
+/* ---- a set that must be confirmed ------------------------------------------------------------ */
+
+static int set_confirm(struct ipsp_rule *rules, __u32 count, __u32 seconds)
+{
+	struct ipsp_rules r = { .rules = (__u64)(unsigned long)rules, .count = count,
+				.confirm = seconds };
+
+	return tap_ioctl(control, IPSP_CTL_RULES_SET, &r);
+}
+
+static int confirm(void)
+{
+	return tap_ioctl(control, IPSP_CTL_RULES_CONFIRM, NULL);
+}
+
+/* How many rules are in force, and how long they are to stay. */
+static __u32 in_force(__u32 *seconds)
+{
+	struct ipsp_rule out[4];
+	struct ipsp_rules r = { .rules = (__u64)(unsigned long)out, .count = 4 };
+
+	if (tap_ioctl(control, IPSP_CTL_RULES_GET, &r))
+		tap_give_up("rules get");
+	if (seconds)
+		*seconds = r.confirm;
+	return r.count;
+}
+
+/* Within 20 s there are so many. */
+static int comes_to(__u32 count)
+{
+	int i;
+
+	for (i = 0; i < 2000 && in_force(NULL) != count; i++)
+		usleep(10000);
+	return in_force(NULL) == count;
+}
+
+/* Who sets it, in a session of its own, ends at once. */
+static void set_and_die(struct ipsp_rule *rules, __u32 count, __u32 seconds)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setsid();
+		control = open("/dev/ipsec-port/control", O_RDWR);
+		_exit(set_confirm(rules, count, seconds));
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		tap_give_up("a child that sets rules");
+}
+
+static void test_confirm(void)
+{
+	struct ipsp_rule three[3] = { good(), dropping(0), dropping(0) };
+	__u32 seconds, most = IPSP_CONFIRM_MAX;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		three[i].directions = IPSP_RULE_FWD;
+	TAP_EQUAL(confirm(), ENOENT, "nothing waits to be confirmed");
+	TAP_EQUAL(set(three, 1, NULL), 0, "one rule, for good");
+	TAP_EQUAL(set_confirm(three, 2, most + 1), EINVAL, "more seconds than are allowed");
+	TAP_EQUAL(set_confirm(three, 2, most), 0, "two rules, to be confirmed");
+	TAP_EQUAL(in_force(&seconds), 2, "are in force at once");
+	tap(seconds > most - 60 && seconds <= most, "and say how long: %u s", seconds);
+	TAP_EQUAL(confirm(), 0, "confirmed");
+	TAP_EQUAL(in_force(&seconds), 2, "they stay");
+	TAP_EQUAL(seconds, 0, "for good");
+	TAP_EQUAL(confirm(), ENOENT, "once");
+	set_and_die(three, 3, 1);
+	tap(comes_to(2), "three that nobody confirms: the two come back, though who set them is gone");
+	TAP_EQUAL(confirm(), ENOENT, "then it is too late");
+	TAP_EQUAL(set_confirm(three, 3, most), 0, "three, to be confirmed late");
+	TAP_EQUAL(set_confirm(three, 1, 1), 0, "then one, to be confirmed soon");
+	tap(comes_to(2), "what comes back is what was confirmed last");
+	TAP_EQUAL(set_confirm(three, 3, 1), 0, "three, to be confirmed");
+	TAP_EQUAL(set(three, 1, NULL), 0, "then one, for good");
+	TAP_EQUAL(confirm(), ENOENT, "nothing waits any more");
+	sleep(2);			/* longer than the first one's second: nothing is to happen */
+	TAP_EQUAL(in_force(NULL), 1, "and nothing comes back");
+	TAP_EQUAL(set_confirm(three + 1, 2, most), 0, "two without the compartment, to be confirmed");
+	TAP_EQUAL(compartment_del(0), EBUSY, "the set that may come back names it: it cannot go");
+	TAP_EQUAL(set(NULL, 0, NULL), 0, "none, for good");
+}
+
+/* The rules that name it, in force and set aside, drop from then on. */
+static void test_rules_drop(void)
+{
+	struct ipsp_compartment c = { .name = "rules" };
+	struct ipsp_rule two[2] = { good(), good() }, out[2];
+	__u32 count = 2;
+
+	two[0].flags = IPSP_RULEF_PROTECT;
+	two[1].directions = IPSP_RULE_FWD;
+	TAP_EQUAL(set(two, 1, NULL), 0, "a rule that names it");
+	TAP_EQUAL(set_confirm(two, 2, 3600), 0, "two, to be confirmed");
+	TAP_EQUAL(compartment_del(2), EINVAL, "a flag that is none");
+	TAP_EQUAL(compartment_del(0), EBUSY, "it cannot go");
+	TAP_EQUAL(compartment_del(IPSP_DELF_RULES_DROP), 0, "unless its rules drop");
+	TAP_EQUAL(get(out, &count), 0, "the rules");
+	tap(count == 2 && out[0].action == IPSP_RULE_DROP && out[1].action == IPSP_RULE_DROP,
+	    "drop now");
+	tap(!out[0].compartment[0] && !out[0].flags && out[0].directions == IPSP_RULE_OUT &&
+	    out[1].directions == IPSP_RULE_FWD, "name nobody, and mean what they meant");
+	TAP_EQUAL(send_as(0, 0), EPERM, "which is so");
+	TAP_EQUAL(set_confirm(out, 0, 1), 0, "another set, to be confirmed");
+	tap(comes_to(1), "what comes back");
+	count = 2;
+	get(out, &count);
+	TAP_EQUAL(out[0].action, IPSP_RULE_DROP, "drops too");
+	TAP_EQUAL(send_as(0, 0), EPERM, "which is so");
+	TAP_EQUAL(set(NULL, 0, NULL), 0, "none");
+	TAP_EQUAL(send_as(0, 0), 0, "control: then it passes");
+	TAP_EQUAL(tap_ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c), 0, "the name is free again");
+	TAP_EQUAL(compartment_del(IPSP_DELF_RULES_DROP), 0, "which no rule names: it goes as ever");
 }
 
 /* ---- who matches ---------------------------------------------------------------------------------- */
@@ -223,7 +346,9 @@ int main(void)
 		tap_give_up("compartment add");
 	test_refused();
 	test_table();
+	test_confirm();
 	test_owner();
 	test_order();
+	test_rules_drop();
 	return tap_end();
 }
