@@ -7,9 +7,10 @@
  * of the socket by; so it works without xfrm_user.
  */
 #include <linux/xfrm.h>
-#include <net/udp.h>
+#include <net/inet_hashtables.h>
 #include <net/xfrm.h>
 #include "bypass.h"
+#include "receiver.h"
 
 static bool bypass_is_for(const struct sock *sk, int option)
 {
@@ -92,33 +93,18 @@ bool ipsp_bypass_by_socket(const struct sock *sk, u8 direction)
 	       bypass_takes_all(&policy->selector);
 }
 
-static struct sock *bypass_receiver(struct net *net, struct sk_buff *skb,
-				    const struct ipsp_tuple *t)
-{
-	__be16 from = htons(t->source_port), to = htons(t->destination_port);
-	__be32 source, destination;
-
-	if (t->family == 6)
-		return udp6_lib_lookup(net, (const struct in6_addr *)t->source, from,
-				       (const struct in6_addr *)t->destination, to,
-				       skb->dev->ifindex);
-	memcpy(&source, t->source, sizeof(source));
-	memcpy(&destination, t->destination, sizeof(destination));
-	return udp4_lib_lookup(net, source, from, destination, to, skb->dev->ifindex);
-}
-
 bool ipsp_bypass_by_receiver(struct net *net, struct sk_buff *skb, const struct ipsp_tuple *t)
 {
 	struct sock *sk;
 	bool bypass;
 
-	if (t->direction != IPSP_DIR_IN || t->protocol != IPPROTO_UDP || !t->has_ports)
+	if (t->direction != IPSP_DIR_IN || t->protocol != IPPROTO_UDP)
 		return false;
-	sk = bypass_receiver(net, skb, t);
+	sk = ipsp_receiver_find(net, skb, t);
 	if (!sk)
 		return false;
 	bypass = ipsp_bypass_by_socket(sk, IPSP_DIR_IN);
-	sock_put(sk);
+	sock_gen_put(sk);
 	return bypass;
 }
 

@@ -17,6 +17,7 @@
 #include <linux/netfilter_ipv6.h>
 #include <linux/udp.h>
 #include <net/addrconf.h>
+#include <net/inet_hashtables.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -30,6 +31,7 @@
 #include "memo.h"
 #include "netns.h"
 #include "protect.h"
+#include "receiver.h"
 #include "redirector.h"
 #include "rule.h"
 #include "trace.h"
@@ -59,6 +61,28 @@ static u8 state_family(const struct nf_hook_state *state)
 }
 
 /*
+ * Inbound, by the socket that would get it, under its present name. Of a fragment nobody knows
+ * the socket: it must suit the first compartment that it may be for.
+ */
+static const struct rule *look_rule_in(struct net *net, struct sk_buff *skb,
+				       const struct net_device *dev, struct look *l)
+{
+	bool by_owner = l->tuple.direction == IPSP_DIR_IN && ipsp_rule_by_owner(net);
+	const struct rule *rule;
+	struct sock *sk = NULL;
+
+	if (by_owner && !(l->flags & IPSP_PKT_FRAGMENT))
+		sk = ipsp_receiver_find(net, skb, &l->tuple);
+	ipsp_packet_undo_dnat(skb, &l->tuple);
+	if (by_owner && (l->flags & IPSP_PKT_FRAGMENT))
+		return ipsp_rule_find_any_owner(net, &l->tuple, dev);
+	rule = ipsp_rule_find(net, &l->tuple, dev, sk ? sk_to_full_sk(sk) : NULL);
+	if (sk)
+		sock_gen_put(sk);
+	return rule;
+}
+
+/*
  * What the rules say of a packet going `direction` by dev. Malformed packets pass to those
  * who judge them, unless a rule set stands that could be meant: they match no rule. Without
  * a rule set, `closed` leaves neighbour discovery (and loopback, which never comes here).
@@ -77,8 +101,6 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		return PASS;
 	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
 		return closed ? CLOSED : PASS;
-	if (direction != IPSP_DIR_OUT)
-		ipsp_packet_undo_dnat(skb, &l->tuple);
 	if (ipsp_packet_is_discovery(&l->tuple))
 		return PASS;
 	if (closed)
@@ -88,7 +110,9 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		l->by_socket = true;	/* not remembered: others may get its ports */
 		return PASS;
 	}
-	l->rule = ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb));
+	l->rule = direction == IPSP_DIR_OUT ?
+		  ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb)) :
+		  look_rule_in(net, skb, dev, l);
 	if (!l->rule || l->rule->config.action == IPSP_RULE_BYPASS)
 		return PASS;
 	if (l->rule->config.action == IPSP_RULE_DROP)
@@ -428,16 +452,25 @@ static void redirector_spare_policy(const struct net *net, struct sk_buff *skb)
 		IPCB(skb)->flags |= IPSKB_NOPOLICY;
 }
 
-/* What came out of a stack: only into the compartment that it came from. */
-static bool redirector_came_by(const struct sk_buff *skb, const struct compartment *c)
+/* The compartment whose stack a packet came out of, or NULL. */
+static struct compartment *redirector_came_by(const struct sk_buff *skb)
 {
 	const struct sec_path *sp = skb_sec_path(skb);
-	struct handle *h;
+	const struct handle *h;
 
 	if (!sp || !sp->len)
-		return false;
+		return NULL;
 	h = ipsp_handle_of_state(sp->xvec[sp->len - 1]);
-	return h && h->c == c;
+	return h ? h->c : NULL;
+}
+
+/*
+ * Where rules name owners, what came out of a stack may enter only sockets that a rule gives
+ * to its compartment; what no socket waits for is nobody's.
+ */
+static bool redirector_is_astray(struct net *net, const struct sk_buff *skb, u8 direction)
+{
+	return direction == IPSP_DIR_IN && ipsp_rule_by_owner(net) && redirector_came_by(skb);
 }
 
 /*
@@ -467,13 +500,15 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 	enum outcome o;
 
 	o = redirector_look(state->net, skb, state_family(state), direction, state->in, &l);
+	if (o == PASS && redirector_is_astray(state->net, skb, direction))
+		return redirector_drop(redirector_came_by(skb), IPSP_DROP_INNER);
 	if (o == PASS) {
 		ipsp_memo_keep(skb, state->in, direction, l.rule, epoch);
 		return NF_ACCEPT;
 	}
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
-	if (redirector_came_by(skb, l.rule->c)) {
+	if (redirector_came_by(skb) == l.rule->c) {
 		redirector_spare_policy(state->net, skb);
 		return NF_ACCEPT;
 	}
@@ -548,7 +583,7 @@ static noinline unsigned int redirector_fragment(struct sk_buff *skb,
 		return NF_ACCEPT;
 	direction = redirector_is_local(state->net, skb, family) ? IPSP_DIR_IN : IPSP_DIR_FWD;
 	if (redirector_look(state->net, skb, family, direction, state->in, &l) != TO_PORT ||
-	    redirector_came_by(skb, l.rule->c) ||
+	    redirector_came_by(skb) == l.rule->c ||
 	    redirector_is_ours_to_open(state->net, skb, &l))
 		return NF_ACCEPT;
 	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)

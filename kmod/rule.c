@@ -4,6 +4,7 @@
  *
  * Short, replaced as a whole, read under RCU; the exact selectors live in the SPD.
  */
+#include <linux/cgroup.h>
 #include <linux/file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -15,6 +16,8 @@
 #include "memo.h"
 #include "netns.h"
 #include "rule.h"
+
+#define RULE_OWNER (IPSP_RULEF_UID | IPSP_RULEF_GID | IPSP_RULEF_CGROUP)
 
 const void *ipsp_rule_version(const struct net *net)
 {
@@ -32,12 +35,10 @@ bool ipsp_rule_by_owner(const struct net *net)
 
 static int rule_check(const struct ipsp_rule *r)
 {
-	const u32 not_served = IPSP_RULEF_CGROUP | IPSP_RULEF_LABEL;
-
 	if ((r->flags & ~IPSP_RULEF_ALL) || r->reserved16 ||
 	    memchr_inv(r->reserved, 0, sizeof(r->reserved)) || r->hits)
 		return -EINVAL;
-	if (r->flags & not_served)
+	if (r->flags & IPSP_RULEF_LABEL)
 		return -EOPNOTSUPP;
 	if (!r->directions || r->directions > 7 || r->action > IPSP_RULE_DROP ||
 	    r->selector.ifindex || r->selector.if_id || !ipsp_selector_is_valid(&r->selector))
@@ -70,13 +71,29 @@ static void rule_table_free(struct rule_table *table)
 	kvfree(table);
 }
 
+/* One that goes later is no socket's any more: its rule matches nothing. */
+static int rule_cgroup(const struct ipsp_rule *config)
+{
+	struct cgroup *group;
+
+	if (!(config->flags & IPSP_RULEF_CGROUP))
+		return config->cgroup ? -EINVAL : 0;
+	group = cgroup_get_from_id(config->cgroup);
+	if (IS_ERR(group))
+		return -EINVAL;
+	cgroup_put(group);
+	return 0;
+}
+
 static int rule_owner(struct net *net, struct rule *r)
 {
 	r->uid = make_kuid(net->user_ns, r->config.uid);
 	r->gid = make_kgid(net->user_ns, r->config.gid);
 	if ((r->config.flags & IPSP_RULEF_UID) && !uid_valid(r->uid))
 		return -EINVAL;
-	return (r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid) ? -EINVAL : 0;
+	if ((r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid))
+		return -EINVAL;
+	return rule_cgroup(&r->config);
 }
 
 static int rule_fill(struct net *net, struct rule_table *table)
@@ -101,7 +118,7 @@ static int rule_fill(struct net *net, struct rule_table *table)
 		atomic_inc(&r->c->rules);
 	}
 	table->directions |= config->directions;
-	table->by_owner |= config->flags & (IPSP_RULEF_UID | IPSP_RULEF_GID);
+	table->by_owner |= !!(config->flags & RULE_OWNER);
 	table->count++;
 	return 0;
 }
@@ -371,6 +388,17 @@ static bool rule_gid_match(const struct rule *r, struct sock *sk)
 	return match;
 }
 
+/* As nft's `socket cgroupv2`: the group in which the socket was made, or one around it. */
+static bool rule_cgroup_match(const struct rule *r, const struct sock *sk)
+{
+	struct cgroup *group = sock_cgroup_ptr((struct sock_cgroup_data *)&sk->sk_cgrp_data);
+
+	for (; group; group = cgroup_parent(group))
+		if (cgroup_id(group) == r->config.cgroup)
+			return true;
+	return false;
+}
+
 /*
  * The user is the socket's own, as in policy routing: it stays when the file is closed and
  * the rest of the data still goes out, which must not leave in clear.
@@ -379,11 +407,13 @@ static bool rule_owner_match(const struct rule *r, const struct sock *sk)
 {
 	u32 flags = r->config.flags;
 
-	if (!(flags & (IPSP_RULEF_UID | IPSP_RULEF_GID)))
+	if (!(flags & RULE_OWNER))
 		return true;
 	if (!sk || !sk_fullsock(sk))
 		return false;
 	if ((flags & IPSP_RULEF_UID) && !uid_eq(READ_ONCE(sk->sk_uid), r->uid))
+		return false;
+	if ((flags & IPSP_RULEF_CGROUP) && !rule_cgroup_match(r, sk))
 		return false;
 	return !(flags & IPSP_RULEF_GID) || rule_gid_match(r, (struct sock *)sk);
 }
@@ -398,8 +428,9 @@ static bool rule_match(const struct rule *r, const struct ipsp_tuple *t,
 	return !c->device[0] || (dev && !strcmp(dev->name, c->device));
 }
 
-const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
-				  const struct net_device *dev, const struct sock *sk)
+static const struct rule *rule_find(struct net *net, const struct ipsp_tuple *t,
+				    const struct net_device *dev, const struct sock *sk,
+				    bool any_owner)
 {
 	const struct rule_table *table = rcu_dereference(ipsp_net(net)->rules);
 	u32 i;
@@ -409,7 +440,7 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 	for (i = 0; i < table->count; i++) {
 		const struct rule *r = &table->rule[i];
 
-		if (rule_match(r, t, dev) && rule_owner_match(r, sk)) {
+		if (rule_match(r, t, dev) && ((any_owner && r->c) || rule_owner_match(r, sk))) {
 			this_cpu_inc(*r->hits);
 			return r;
 		}
@@ -417,15 +448,33 @@ const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 	return NULL;
 }
 
+const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
+				  const struct net_device *dev, const struct sock *sk)
+{
+	return rule_find(net, t, dev, sk, false);
+}
+
+const struct rule *ipsp_rule_find_any_owner(struct net *net, const struct ipsp_tuple *t,
+					    const struct net_device *dev)
+{
+	return rule_find(net, t, dev, NULL, true);
+}
+
+/* A rule with an owner is asked again at LOCAL_IN, where the socket is known. */
 static bool rule_allows(const struct rule_table *table, struct compartment *c,
 			struct ipsp_tuple *t, const struct net_device *dev, u8 direction)
 {
 	u32 i;
 
 	t->direction = direction;
-	for (i = 0; i < table->count; i++)
-		if (rule_match(&table->rule[i], t, dev))
-			return table->rule[i].c == c;
+	for (i = 0; i < table->count; i++) {
+		const struct rule *r = &table->rule[i];
+
+		if (!rule_match(r, t, dev))
+			continue;
+		if (r->c == c || !(r->config.flags & RULE_OWNER))
+			return r->c == c;
+	}
 	return false;
 }
 

@@ -50,6 +50,9 @@ void ipsp_rule_net_exit(struct net *net);
 /* RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device. */
 const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 				  const struct net_device *dev, const struct sock *sk);
+/* The same of a packet whose socket cannot be known: a rule that names a compartment suits any. */
+const struct rule *ipsp_rule_find_any_owner(struct net *net, const struct ipsp_tuple *t,
+					    const struct net_device *dev);
 /* RCU read side: do the rules give this inner packet (direction IN or FWD) to c? */
 bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
 			    const struct ipsp_tuple *t, const struct net_device *dev);

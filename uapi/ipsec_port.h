@@ -236,7 +236,7 @@
 #define IPSP_FEATURE_ENCAP	(1ull << 6)	/* ESP in UDP */
 #define IPSP_FEATURE_AH		(1ull << 7)
 #define IPSP_FEATURE_BUNDLE	(1ull << 8)	/* more than one handle a flow */
-#define IPSP_FEATURE_LABEL	(1ull << 9)	/* rules by label and cgroup */
+#define IPSP_FEATURE_LABEL	(1ull << 9)	/* rules by label */
 #define IPSP_FEATURE_LIMITS	(1ull << 10)	/* byte and packet limits */
 #define IPSP_FEATURE_RELAY	(1ull << 11)	/* XFRM netlink */
 
@@ -384,7 +384,7 @@ struct ipsp_selector {
 #define IPSP_RULEF_PROTECT	(1u << 0)	/* no clear packet, ever */
 #define IPSP_RULEF_UID		(1u << 1)	/* `uid` is looked at */
 #define IPSP_RULEF_GID		(1u << 2)
-#define IPSP_RULEF_CGROUP	(1u << 3)	/* not served yet */
+#define IPSP_RULEF_CGROUP	(1u << 3)	/* `cgroup` is looked at, else 0 */
 #define IPSP_RULEF_LABEL	(1u << 4)	/* not served yet */
 #define IPSP_RULEF_ALL		0x1fu
 
@@ -395,7 +395,7 @@ struct ipsp_rule {
 	__u16 reserved16;
 	__u32 flags;
 	__u32 uid, gid;
-	__u64 cgroup;
+	__u64 cgroup;			/* version 2, its number: the socket was made in it */
 	char  device[16];		/* "" = any; out: leaving by, in and fwd: come by */
 	char  compartment[IPSP_NAME_MAX];
 	char  label[64];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "cgroup.h"
 #include "protocol.h"
 #include "rule.h"
 
@@ -77,6 +78,19 @@ static int take_gid(struct words *w, const char *name, void *target)
 	return word_number32(w, name, 0, UINT32_MAX, &r->gid);
 }
 
+static int take_cgroup(struct words *w, const char *name, void *target)
+{
+	struct ipsp_rule *r = target;
+	const char *value;
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	if (cgroup_find(value, &r->cgroup))
+		return word_bad(w, name, value, "the path of a group below " CGROUP_ROOT ", or @ and its number");
+	r->flags |= IPSP_RULEF_CGROUP;
+	return 0;
+}
+
 static int take_not_served(struct words *w, const char *name, void *target)
 {
 	const char *value;
@@ -84,7 +98,7 @@ static int take_not_served(struct words *w, const char *name, void *target)
 	(void)target;
 	if (word_value(w, name, &value))
 		return -EINVAL;
-	return word_not_served(w, name, value, "from, to, proto, sport, dport, dev, mark, uid, gid");
+	return word_not_served(w, name, value, "from, to, proto, sport, dport, dev, mark, uid, gid, cgroup");
 }
 
 static int take_target(struct words *w, const char *name, void *target)
@@ -113,7 +127,7 @@ static const struct word_entry rule_words[] = {
 	{ "from", take_from }, { "to", take_to }, { "proto", take_proto },
 	{ "sport", take_sport }, { "dport", take_dport }, { "dev", take_dev },
 	{ "mark", take_mark }, { "uid", take_uid }, { "gid", take_gid },
-	{ "cgroup", take_not_served }, { "label", take_not_served }, { "->", take_target },
+	{ "cgroup", take_cgroup }, { "label", take_not_served }, { "->", take_target },
 };
 
 static const struct word_choice rule_directions[] = {
@@ -162,6 +176,16 @@ static void text_selector(struct text *t, const struct ipsp_selector *s)
 		text_add(t, " dport %u-%u", s->destination_first, s->destination_last);
 }
 
+static void text_cgroup(struct text *t, __u64 number)
+{
+	char path[CGROUP_PATH_MAX];
+
+	if (cgroup_path(number, path))
+		text_add(t, " cgroup @%llu", (unsigned long long)number);
+	else
+		text_add(t, " cgroup %s", path);
+}
+
 void rule_text(struct text *t, const struct ipsp_rule *r)
 {
 	const struct ipsp_selector *s = &r->selector;
@@ -177,6 +201,8 @@ void rule_text(struct text *t, const struct ipsp_rule *r)
 		text_add(t, " uid %u", r->uid);
 	if (r->flags & IPSP_RULEF_GID)
 		text_add(t, " gid %u", r->gid);
+	if (r->flags & IPSP_RULEF_CGROUP)
+		text_cgroup(t, r->cgroup);
 	text_add(t, " -> %s%s", r->action == IPSP_RULE_BYPASS ? "bypass" :
 		 r->action == IPSP_RULE_DROP ? "drop" : r->compartment,
 		 r->flags & IPSP_RULEF_PROTECT ? " protect" : "");

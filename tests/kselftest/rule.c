@@ -98,7 +98,9 @@ static void test_refused(void)
 	REFUSED(EINVAL, r = dropping(IPSP_RULEF_PROTECT));
 	REFUSED(EINVAL, r.flags = IPSP_RULEF_UID; r.uid = -1);
 	REFUSED(EINVAL, r.flags = IPSP_RULEF_GID; r.gid = -1);
-	REFUSED(EOPNOTSUPP, r.flags = IPSP_RULEF_CGROUP);
+	REFUSED(EINVAL, r.flags = IPSP_RULEF_CGROUP);
+	REFUSED(EINVAL, r.flags = IPSP_RULEF_CGROUP; r.cgroup = 1ull << 40);
+	REFUSED(EINVAL, r.cgroup = 1);
 	REFUSED(EOPNOTSUPP, r.flags = IPSP_RULEF_LABEL);
 	REFUSED(ENOENT, r.compartment[0] = 'q');
 }

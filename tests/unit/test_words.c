@@ -103,7 +103,7 @@ END_TEST
 START_TEST(test_rule_whole)
 {
 	static const char text[] = "fwd from fd00::/16 to fd01::/17 proto 6 sport 1-2 dport 3-4 dev eth0 mark 0x5/0xf "
-				   "uid 7 gid 8 -> green protect";
+				   "uid 7 gid 8 cgroup @281474976710656 -> green protect";
 
 	ck_assert_str_eq(rule_again(text), text);
 }
@@ -115,7 +115,9 @@ START_TEST(test_rule_refused)
 		"", "out", "sideways -> blue", "out -> ", "out -> blue protect now", "out -> bypass protect",
 		"out -> a-name-that-is-longer-than-31-bytes-", "out dev a-device-with-a-long-name -> blue",
 		"out dev '' -> blue", "out from 10.0.0.0/33 -> blue", "out from 10.0.0.0 to fd00:: -> blue",
-		"out proto 256 -> blue", "out proto frisbee -> blue", "out uid 1 uid 2 -> blue", "out cgroup /a -> blue",
+		"out proto 256 -> blue", "out proto frisbee -> blue", "out uid 1 uid 2 -> blue", "out cgroup /no-such-group -> blue",
+		"out cgroup a -> blue", "out cgroup @ -> blue", "out cgroup @0 -> blue", "out cgroup @-1 -> blue",
+		"out cgroup @18446744073709551616 -> blue", "out cgroup /../../../etc -> blue", "out cgroup '' -> blue",
 	};
 	struct ipsp_rule rule;
 
