@@ -225,6 +225,9 @@ static int run(struct manager *m, const char *config)
 
 	if (config && config_options(m, config))
 		return 1;
+	/* the stacks inherit it, and what they answer is released where they run */
+	if (CPU_COUNT(&m->options.cpus) && sched_setaffinity(0, sizeof(m->options.cpus), &m->options.cpus))
+		return complain("cpus", -errno);
 	err = signals_open(m);
 	if (err)
 		return complain("signals", err);

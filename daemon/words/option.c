@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 
 #include "algorithm.h"
+#include "cpus.h"
 #include "option.h"
 
 static int take_stacks(struct words *w, const char *name, void *target)
@@ -67,10 +69,7 @@ static int take_quorum(struct words *w, const char *name, void *target)
 
 static int take_cpus(struct words *w, const char *name, void *target)
 {
-	const char *value;
-
-	(void)target;
-	return word_value(w, name, &value) ?: word_not_served(w, name, value, "leaving it out");
+	return cpus_take(w, name, &((struct option_set *)target)->cpus);
 }
 
 static int take_fail(struct words *w, const char *name, void *target)
@@ -269,6 +268,11 @@ void option_text(struct text *t, const struct option_set *o)
 	text_number(t, "mode", c->owner_mode, 0);
 	if (c->mark_mask)
 		text_add(t, "mark = 0x%x/0x%x\n", c->mark, c->mark_mask);
+	if (CPU_COUNT(&o->cpus)) {
+		text_add(t, "cpus = ");
+		cpus_text(t, &o->cpus);
+		text_add(t, "\n");
+	}
 	text_add(t, "default = %s\n", o->default_drop ? "drop" : "bypass");
 	if (o->engine[0]) {
 		text_add(t, "engine = ");

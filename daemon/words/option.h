@@ -3,6 +3,8 @@
 #ifndef WORDS_OPTION_H
 #define WORDS_OPTION_H
 
+#include <sched.h>
+
 #include "ipsec_port.h"
 #include "text.h"
 #include "word.h"
@@ -10,6 +12,7 @@
 struct option_set {
 	struct ipsp_compartment compartment;	/* name filled in by the caller */
 	__u32 sas_max, policies_max;
+	cpu_set_t cpus;			/* manager and stacks run there; empty: wherever */
 	bool default_drop;
 	bool fresh_key;
 	bool legacy;			/* weak algorithms, and none, are taken */

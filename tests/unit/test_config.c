@@ -116,6 +116,40 @@ static void refused(const char *text, const char *complaint)
 	ck_assert_msg(!strncmp(said, complaint, strlen(complaint)), "said %s, not %s", said, complaint);
 }
 
+/* ---- options --------------------------------------------------------------------------- */
+
+static void cpus_are(const char *written, const char *told)
+{
+	char text[128], room[2048];
+	struct text t;
+
+	option_init(&m.options, "blue");
+	snprintf(text, sizeof(text), "[compartment]\ncpus = %s\n", written);
+	loads(text);
+	text_init(&t, room, sizeof(room));
+	option_text(&t, &m.options);
+	snprintf(text, sizeof(text), "\ncpus = %s\n", told);
+	ck_assert_msg(strstr(room, text), "%s is told as: %s", written, room);
+}
+
+START_TEST(cpus)
+{
+	cpus_are("0", "0");
+	cpus_are("0-0,0", "0");
+	if (sysconf(_SC_NPROCESSORS_CONF) > 1) {
+		cpus_are("1,0", "0-1");
+		cpus_are("1", "1");
+	}
+	option_init(&m.options, "blue");
+	refused("[compartment]\ncpus = 1024\n", ":2: cpus \"1024\"");
+	refused("[compartment]\ncpus = -1\n", ":2: cpus \"-1\"");
+	refused("[compartment]\ncpus = 0,\n", ":2: cpus \"0,\"");
+	refused("[compartment]\ncpus = 0-\n", ":2: cpus \"0-\"");
+	refused("[compartment]\ncpus = 0x0\n", ":2: cpus \"0x0\"");
+	ck_assert_int_eq(CPU_COUNT(&m.options.cpus), 0);
+}
+END_TEST
+
 /* ---- states and policies -------------------------------------------------------------- */
 
 START_TEST(state_with_direction)
@@ -232,6 +266,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, cpus);
 	tcase_add_test(tc, state_with_direction);
 	tcase_add_test(tc, state_without_direction);
 	tcase_add_test(tc, state_refused);
