@@ -221,6 +221,7 @@ static void address(unsigned char *a, unsigned char family, unsigned int net, un
 static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
 {
 	unsigned char near[16], far[16];
+	const pid_t self = getpid();
 	static unsigned int serial;
 	struct ipsp_handle h = {
 		.direction = direction, .family = r->kind.family, .protocol = 50, .mode = r->kind.mode,
@@ -237,6 +238,7 @@ static struct ipsp_handle handle_add(const struct realm *r, unsigned char direct
 	serial++;
 	memcpy(h.counter, &serial, sizeof(serial));	/* a key of its own each time */
 	memcpy(h.counter + 4, "world", 5);
+	memcpy(h.counter + 12, &self, sizeof(self));	/* of another process: another one */
 	h.counter[10] = direction;
 	if (ioctl(r->port, IPSP_IOC_HANDLE_ADD, &h))
 		tap_give_up("handle add");
@@ -428,7 +430,7 @@ static void *stack_map(int fd, size_t size, int protection, __u64 offset)
 	return at;
 }
 
-static void stack_enter(struct stack *s)
+void stack_enter(struct stack *s)
 {
 	struct ipsp_attach a = { .role = IPSP_ROLE_STACK, .index = s->index };
 	struct ipsp_layout l;

@@ -107,6 +107,8 @@ int wire_is_esp(const struct realm *r, const unsigned char *packet);
 
 /* ---- in the child ---------------------------------------------------------------------------- */
 
+/* Attaches as the stack of s->realm and maps its areas; ends the process where it cannot. */
+void stack_enter(struct stack *s);
 int stack_peek(struct stack *s, struct ticket *t);	/* 1: a packet record was there; nobody waits */
 /* The next packet record; control records are read over. 0, or -errno of the KICK. */
 int stack_next(struct stack *s, struct ticket *t);

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * generate.c - plays of random steps (generate/play.h), one after the other, for SECONDS
+ *
+ *   SEED=n      the first play's, printed; the next ones count on from it
+ *   SECONDS=n   how long plays are begun (40)
+ *   STEPS=n     of each play (120)
+ *   ONLY=1      the one play of SEED, up to 20 times, each step told before it is done: where the kernel died of it
+ *   LEAVE=n,m   of it leaves these steps out (tests/vm/shrink)
+ *
+ * A play's seed is told before it begins. What was found is shrunk and printed as a program in C.
+ */
+#include <stdint.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "generate/play.h"
+#include "tap.h"
+
+/* What tests/check asks of a test's own comments, in a program */
+__attribute__((used)) static const char notes[] = "\n# mode: one\n# suite: long\n# timeout: 400\n";
+
+static unsigned long setting(const char *name, unsigned long otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoul(value, NULL, 0) : otherwise;
+}
+
+/* Planted: one step among others lets packets leave in clear. It is found, and nothing else is left of the row. */
+static void test_planted(void)
+{
+	struct step step[12];
+	char finding[PLAY_FINDING];
+	unsigned int steps = sizeof(step) / sizeof(step[0]);
+
+	play_make(step, steps, 1);
+	step[7] = (struct step){ ACTOR_CONTROL, 0, 1 };
+	tap(play(step, steps, 0, finding), "what leaves in clear is found: %s", finding);
+	steps = play_shrink(step, steps, 1, 60);
+	if (!tap(steps == 1 && step[0].actor == ACTOR_CONTROL && step[0].kind == 0, "and shrunk to the step that did it"))
+		play_print(step, steps);
+}
+
+static int report(struct step *step, unsigned int steps, uint32_t seed, const char *finding)
+{
+	printf("not ok %u SEED=%u: %s\n", ++tap_count, seed, finding);
+	tap_failures++;
+	fflush(stdout);
+	steps = play_shrink(step, steps, 5, 120);
+	play_print(step, steps);
+	return 1;
+}
+
+static void generate(uint32_t seed, unsigned int steps, unsigned long seconds)
+{
+	const time_t end = time(NULL) + (time_t)seconds;
+	static struct step step[PLAY_STEPS_MAX];
+	char finding[PLAY_FINDING];
+	unsigned int plays;
+	int found = 0;
+
+	for (plays = 0; !found && time(NULL) < end; plays++, seed++) {
+		printf("# SEED=%u\n", seed);
+		play_make(step, steps, seed);
+		found = play(step, steps, 0, finding);
+		if (found)
+			report(step, steps, seed, finding);
+	}
+	tap(!found, "%u plays of %u steps in %lu s", plays, steps, seconds);
+}
+
+/* The steps that LEAVE does not name, in their order. */
+static unsigned int leave_out(struct step *step, unsigned int steps)
+{
+	static unsigned char is_out[PLAY_STEPS_MAX];
+	const char *at = getenv("LEAVE");
+	unsigned int i, kept = 0;
+	char *end;
+
+	for (; at && *at; at = *end == ',' ? end + 1 : end) {
+		i = (unsigned int)strtoul(at, &end, 10);
+		if (end == at || i >= steps)
+			break;
+		is_out[i] = 1;
+	}
+	for (i = 0; i < steps; i++)
+		if (!is_out[i])
+			step[kept++] = step[i];
+	return kept;
+}
+
+static void only(uint32_t seed, unsigned int steps)
+{
+	static struct step step[PLAY_STEPS_MAX];
+	char finding[PLAY_FINDING] = "";
+	int i, found = 0;
+
+	play_make(step, steps, seed);
+	steps = leave_out(step, steps);
+	for (i = 0; i < 20 && !found; i++)
+		found = play(step, steps, 1, finding);
+	if (found)
+		report(step, steps, seed, finding);
+	tap(!found, "the play of SEED=%u, %d times", seed, i);
+}
+
+int main(void)
+{
+	const uint32_t seed = (uint32_t)setting("SEED", (unsigned long)time(NULL));
+	unsigned long steps = setting("STEPS", 120);
+
+	if (steps > PLAY_STEPS_MAX)
+		steps = PLAY_STEPS_MAX;
+	play_begin();
+	if (setting("ONLY", 0)) {
+		only(seed, (unsigned int)steps);
+	} else {
+		test_planted();
+		generate(seed, (unsigned int)steps, setting("SECONDS", 40));
+	}
+	play_end();
+	tap(world_end(), "what was made is freed");
+	return tap_end();
+}
