@@ -104,7 +104,7 @@ $(B)/obj/%.o: %.c Makefile
 tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
-$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control))
+$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap mark child))
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
 $(B)/tests/test_keyd: $(call objects,$(keyd_parts))
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))

@@ -1,23 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* manager.c - state and policy: the words go to the compartment's manager, its text comes back */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "portctl.h"
 #include "words/device.h"
 
+#define MANAGER_KEYS	3		/* a state has at most so many */
+
+struct key {
+	char text[2 * IPSP_KEY_MAX + 8];	/* "@=0x..." */
+};
+
+/* @FILE: we read its first line, by our own rights and in our own time; the manager gets "@=" and the line. */
+static int key_read(const char *path, struct key *k)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t used = 2;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	memset(k, 0, sizeof(*k));
+	memcpy(k->text, "@=", 2);
+	do {
+		got = read(fd, k->text + used, sizeof(k->text) - 1 - used);
+		used += got > 0 ? (size_t)got : 0;
+	} while (got > 0 && used < sizeof(k->text) - 1 && !memchr(k->text, '\n', used));
+	got = got < 0 ? -errno : 0;
+	close(fd);
+	if (!got && used == sizeof(k->text) - 1 && !memchr(k->text, '\n', used))
+		return -EFBIG;
+	k->text[strcspn(k->text, "\r\n")] = '\0';
+	return (int)got;
+}
+
+static int keys_read(const char **word, int count, struct key *key)
+{
+	int i, n = 0, err;
+
+	for (i = 0; i < count; i++) {
+		if (*word[i] != '@' || n == MANAGER_KEYS)
+			continue;
+		err = key_read(word[i] + 1, &key[n]);
+		if (err)
+			return portctl_refused(word[i], err);
+		word[i] = key[n++].text;
+	}
+	return 0;
+}
+
 /* A long list comes in several replies. */
-static int manager_ask(const struct portctl *p, const struct words *w, int *status)
+static int manager_ask(const struct portctl *p, const char *const *word, int count, int *status)
 {
 	static struct device_reply reply;
 	__u32 flags = (p->json ? IPSP_ADMINF_JSON : 0) | (p->keys ? IPSP_ADMINF_KEYS : 0);
-	const char *word[WORD_COUNT_MAX + 1];
-	int err, count = w->count - w->at;
+	int err;
 
-	memcpy(word, w->word + w->at, (size_t)count * sizeof(*word));
-	if (p->fresh_key)
-		word[count++] = "fresh-key";
 	do {
 		err = device_request(p->compartment, flags, word, count, &reply);
 		if (!err)
@@ -30,11 +72,20 @@ static int manager_ask(const struct portctl *p, const struct words *w, int *stat
 
 int manager_main(const struct portctl *p, struct words *w)
 {
-	int err, status;
+	const char *word[WORD_COUNT_MAX + 1];
+	struct key key[MANAGER_KEYS];
+	int err, status, count = w->count - w->at;
 
 	if (!p->compartment)
 		return portctl_usage("%s: no compartment; wanted: -c NAME", word_peek(w));
-	err = manager_ask(p, w, &status);
+	memcpy(word, w->word + w->at, (size_t)count * sizeof(*word));
+	err = keys_read(word, count, key);
+	if (err)
+		return err;
+	if (p->fresh_key)
+		word[count++] = "fresh-key";
+	err = manager_ask(p, word, count, &status);
+	explicit_bzero(key, sizeof(key));
 	if (err == -EPIPE)
 		return portctl_usage("compartment \"%s\": no manager; wanted: a running ipsec-portd",
 				     p->compartment);

@@ -54,7 +54,7 @@ static void state_warn(struct request *r, const struct ipsp_sa *sa)
 	fprintf(stderr, "ipsec-portd: warning: a state with \"%s\", which is too weak for new uses\n", weak);
 }
 
-/* A key from a file of its own may come again after a reboot. Nothing is deleted before. */
+/* A key from a file of its own may come again after a reboot. */
 static int state_enter(struct request *r, const struct state_line *line, struct database_sa *old,
 		       bool is_fresh)
 {
@@ -64,9 +64,8 @@ static int state_enter(struct request *r, const struct state_line *line, struct 
 
 	if (err)
 		return mark_fail(r->w, &line->sa, err);
-	err = old ? sa_delete(r->m, old) : 0;
-	if (!err)
-		err = is_kept ? sa_add_kept(r->m, line, &range) : sa_add(r->m, line);
+	err = old ? sa_replace(r->m, old, line, is_kept ? &range : NULL) :
+	      is_kept ? sa_add_kept(r->m, line, &range) : sa_add(r->m, line);
 	return err ? admin_fail(r, "state", err) : 0;
 }
 
@@ -434,6 +433,7 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 
 	text_init(&out, room, sizeof(room));
 	word_init(&w, word, n < 0 ? 0 : n);
+	w.is_request = true;
 	if (admin_run(&r)) {
 		text_cut(&out, 0);
 		text_add(&out, "%s\n", w.error);

@@ -90,6 +90,8 @@ int sa_add(struct manager *m, const struct state_line *line);
 /* With a key that outlives the module, in the range that mark_begin() gave. */
 int sa_add_kept(struct manager *m, const struct state_line *line, const struct mark_range *range);
 int sa_delete(struct manager *m, struct database_sa *sa);
+/* range: NULL, or as with sa_add_kept(). Refused: the old one is still there, or there again. */
+int sa_replace(struct manager *m, struct database_sa *old, const struct state_line *line, const struct mark_range *range);
 int policy_add(struct manager *m, struct ipsp_policy_entry *entry, int replace);
 int policy_delete(struct manager *m, uint32_t at);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* sa.c - an SA in the kernel's handles, in the stacks and in the database, in this order */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -155,4 +156,64 @@ int sa_delete(struct manager *m, struct database_sa *sa)
 	m->database->sas--;
 	encap_sweep(m);
 	return 0;
+}
+
+/* ---- another in the place of one ------------------------------------------------------------ */
+
+static int sa_put(struct manager *m, const struct state_line *line, const struct mark_range *range)
+{
+	return range ? sa_add_kept(m, line, range) : sa_add(m, line);
+}
+
+static int sa_put_again(struct manager *m, const struct database_sa *before)
+{
+	struct state_line line = { .sa = before->sa, .window = before->window };
+	const int is_kept = before->used & DATABASE_KEPT;
+	struct mark_range range;
+	int err = is_kept ? mark_begin(m, &line.sa, false, 0, &range) : 0;
+
+	if (!err)
+		err = sa_put(m, &line, is_kept ? &range : NULL);
+	if (err)
+		fprintf(stderr, "ipsec-portd: %s: spi 0x%x: the state before cannot come back: %s\n", m->name,
+			__builtin_bswap32(line.sa.spi), strerror(-err));
+	explicit_bzero(&line, sizeof(line));
+	return err;
+}
+
+/* The new one is there before the old one goes: no packet finds none. */
+static int sa_replace_out(struct manager *m, struct database_sa *old, const struct state_line *line,
+			  const struct mark_range *range)
+{
+	struct database_sa *entry = sa_free(m);
+	int err = sa_put(m, line, range);
+
+	if (err)
+		return err;
+	err = sa_delete(m, old);
+	if (err)
+		sa_delete(m, entry);
+	return err;
+}
+
+/*
+ * An SPI of ours is one handle's, and a full database has room for one: there the old one goes first. If it must come
+ * back, its key's counter has kept its place: its window begins above all that it has seen.
+ */
+int sa_replace(struct manager *m, struct database_sa *old, const struct state_line *line, const struct mark_range *range)
+{
+	struct database_sa before;
+	int err;
+
+	if (old->sa.direction == IPSP_DIR_OUT && line->sa.direction == IPSP_DIR_OUT && sa_free(m))
+		return sa_replace_out(m, old, line, range);
+	before = *old;
+	err = sa_delete(m, old);
+	if (!err) {
+		err = sa_put(m, line, range);
+		if (err)
+			sa_put_again(m, &before);
+	}
+	explicit_bzero(&before, sizeof(before));
+	return err;
 }

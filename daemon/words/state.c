@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -232,12 +233,13 @@ static int key_decode(const char *text, __u8 key[IPSP_KEY_MAX])
 	return (int)(length / 2);
 }
 
-/* @FILE: its first line. */
+/* @FILE: its first line. What is no file, a FIFO say, may keep us waiting for ever. */
 static int key_from_file(const char *path, __u8 key[IPSP_KEY_MAX])
 {
 	char line[2 * IPSP_KEY_MAX + 4] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC), length;
-	ssize_t got = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), length;
+	struct stat st;
+	ssize_t got = fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ? -1 : read(fd, line, sizeof(line) - 1);
 
 	if (fd >= 0)
 		close(fd);
@@ -250,6 +252,14 @@ static int key_from_file(const char *path, __u8 key[IPSP_KEY_MAX])
 	return length;
 }
 
+/* A path is never taken for a key, nor a request's word for a path. */
+static int key_from_outside(const struct words *w, const char *text, __u8 key[IPSP_KEY_MAX])
+{
+	if (!w->is_request)
+		return key_from_file(text, key);
+	return *text == '=' ? key_decode(text + 1, key) : -1;
+}
+
 static int take_key(struct words *w, const char *name, struct ipsp_algorithm *a)
 {
 	const char *value;
@@ -257,9 +267,9 @@ static int take_key(struct words *w, const char *name, struct ipsp_algorithm *a)
 
 	if (word_value(w, name, &value))
 		return -EINVAL;
-	length = *value == '@' ? key_from_file(value + 1, a->key) : key_decode(value, a->key);
+	length = *value == '@' ? key_from_outside(w, value + 1, a->key) : key_decode(value, a->key);
 	if (length < 0)
-		return word_bad(w, name, *value == '@' ? value : "(key)",
+		return word_bad(w, name, *value == '@' && value[1] != '=' ? value : "(key)",
 				"0x and an even number of hex digits, bytes, or @FILE with one of them");
 	a->key_bits = (__u32)length * 8;
 	return 0;

@@ -87,7 +87,7 @@ int word_fail(struct words *w, int status, const char *format, ...)
 /* What is as long as a key may be one that stands in the wrong place. */
 const char *word_shown(const char *seen)
 {
-	size_t digits = strspn(seen, "0123456789abcdefABCDEFxX");
+	size_t digits = strspn(seen + strspn(seen, "@="), "0123456789abcdefABCDEFxX");
 
 	return digits >= 20 ? "(not shown: it may be a key)" : seen;
 }

@@ -27,6 +27,7 @@ struct words {
 	const char *const *word;
 	int count;
 	int at;
+	bool is_request;		/* of somebody else: @=TEXT is what he read from a file, and none is opened */
 	int status;			/* of the complaint */
 	char error[WORD_ERROR_MAX];
 };

@@ -22,19 +22,39 @@ static struct {				/* as database_size() counts them */
 	struct ipsp_policy_entry policy[POLICIES_MAX];
 } left;
 static int refuses;
+static int refuses_handle;		/* of those that begin now, the first so many */
+static unsigned int handles_made, handles_gone, deletes;	/* by HANDLE_ADD, HANDLE_DEL, SA_DELETE */
 
 /* ---- the kernel --------------------------------------------------------------------------- */
 
 int __wrap_ioctl(int fd, unsigned long number, ...);
 int __wrap_ioctl(int fd, unsigned long number, ...)
 {
+	va_list list;
+	void *arg;
+
+	va_start(list, number);
+	arg = va_arg(list, void *);
+	va_end(list);
 	(void)fd;
+	if (number == IPSP_IOC_HANDLE_ADD) {
+		errno = ENOSPC;
+		if (refuses_handle && refuses_handle--)
+			return -1;
+		((struct ipsp_handle *)arg)->id = 100 + handles_made++;
+		return 0;
+	}
+	if (number == IPSP_IOC_HANDLE_DEL) {
+		handles_gone++;
+		return 0;
+	}
 	if (number == IPSP_IOC_TAKE) {
 		fd = memfd_create("left", 0);
 		ck_assert_int_eq(write(fd, &left, sizeof(left)), sizeof(left));
 		return fd;
 	}
 	ck_assert_uint_eq(number, IPSP_IOC_CONTROL);
+	deletes += ((struct ipsp_record *)(uintptr_t)((struct ipsp_control *)arg)->record)->type == IPSP_REC_SA_DELETE;
 	errno = EPIPE;
 	return refuses ? -1 : 0;
 }
@@ -53,6 +73,8 @@ static void setup(void)
 	left.policy[1].protect = (struct ipsp_protect){ .selector = any, .index = 2, .priority = 6, .direction = 1 };
 	m = (struct manager){ .name = "blue", .fd = -1 };
 	refuses = 0;
+	refuses_handle = 0;
+	handles_made = handles_gone = deletes = 0;
 }
 
 /* ---- what was left ------------------------------------------------------------------------- */
@@ -133,6 +155,95 @@ START_TEST(test_refused)
 }
 END_TEST
 
+/* ---- another in the place of one ------------------------------------------------------------- */
+
+static struct state_line line_of(uint8_t direction, uint32_t reqid)
+{
+	struct state_line line = { .sa = left.sa[1].sa, .window = direction == IPSP_DIR_IN ? 64 : 0 };
+
+	left.sa[1].sa.direction = direction;
+	left.sa[1].window = line.window;
+	line.sa.direction = direction;
+	line.sa.reqid = reqid;
+	ck_assert_int_eq(database_open(&m), 0);
+	return line;
+}
+
+/* The one SA that there is: with this reqid, under this handle. */
+static void is_there(uint32_t reqid, uint32_t handle, uint32_t window)
+{
+	const struct database_sa *sa = database_find(&m, &left.sa[1].sa);
+
+	ck_assert_uint_eq(m.database->sas, 1);
+	ck_assert_ptr_nonnull(sa);
+	ck_assert_uint_eq(sa->sa.reqid, reqid);
+	ck_assert_uint_eq(sa->sa.handle, handle);
+	ck_assert_uint_eq(sa->window, window);
+	munmap(m.database, sizeof(left));
+}
+
+START_TEST(test_replaced)
+{
+	const uint8_t direction = _i ? IPSP_DIR_IN : IPSP_DIR_OUT;
+	struct state_line line = line_of(direction, 7);
+
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), 0);
+	ck_assert_uint_eq(handles_gone, 1);
+	ck_assert_uint_eq(deletes, 1);
+	is_there(7, 100, direction == IPSP_DIR_IN ? 64 : 0);
+}
+END_TEST
+
+/* Nothing of an outbound one is touched before the new one is there; an inbound one comes back. */
+START_TEST(test_replace_refused)
+{
+	struct state_line line = line_of(IPSP_DIR_OUT, 7);
+
+	refuses_handle = 1;
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), -ENOSPC);
+	ck_assert_uint_eq(handles_gone + deletes, 0);
+	is_there(0, 9, 0);
+
+	line = line_of(IPSP_DIR_IN, 7);
+	refuses_handle = 1;
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), -ENOSPC);
+	ck_assert_uint_eq(handles_gone, 1);
+	is_there(0, 100, 64);
+}
+END_TEST
+
+/* The stacks' refusal leaves handles as they were, too. */
+START_TEST(test_replace_not_told)
+{
+	struct state_line line = line_of(_i ? IPSP_DIR_IN : IPSP_DIR_OUT, 7);
+
+	refuses = 1;
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), -EPIPE);
+	ck_assert_uint_eq(handles_gone, handles_made);
+	is_there(0, 9, line.window);
+}
+END_TEST
+
+/* A full database has no room for two: the old one goes first, and comes back. */
+START_TEST(test_replace_full)
+{
+	struct state_line line;
+
+	left.head.sas = SAS_MAX;
+	left.sa[0] = left.sa[2] = left.sa[1];
+	left.sa[0].sa.spi = 1;
+	left.sa[2].sa.spi = 2;
+	line = line_of(IPSP_DIR_OUT, 7);
+	refuses_handle = 1;
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), -ENOSPC);
+	ck_assert_uint_eq(m.database->sas, SAS_MAX);
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), 0);
+	ck_assert_uint_eq(database_find(&m, &line.sa)->sa.reqid, 7);
+	ck_assert_uint_eq(m.database->sas, SAS_MAX);
+	munmap(m.database, sizeof(left));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("database");
@@ -145,6 +256,10 @@ int main(void)
 	tcase_add_loop_test(c, test_spoiled, 0, sizeof(spoils) / sizeof(spoils[0]));
 	tcase_add_test(c, test_index_taken);
 	tcase_add_test(c, test_refused);
+	tcase_add_loop_test(c, test_replaced, 0, 2);
+	tcase_add_test(c, test_replace_refused);
+	tcase_add_loop_test(c, test_replace_not_told, 0, 2);
+	tcase_add_test(c, test_replace_full);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "words/algorithm.h"
 #include "words/option.h"
@@ -281,6 +283,65 @@ START_TEST(engine_list)
 }
 END_TEST
 
+/* ---- keys from files -------------------------------------------------------------------- */
+
+#define AEAD	ID "aead rfc4106(gcm(aes)) "
+
+/* A FIFO without a writer would keep whoever opens it. */
+START_TEST(test_key_file)
+{
+	char path[] = "/tmp/test_state.XXXXXX", text[256], fifo[64];
+	const int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, KEY20 "\n", sizeof(KEY20)), sizeof(KEY20));
+	close(fd);
+	snprintf(text, sizeof(text), AEAD "@%s 128", path);
+	takes(text);
+	ck_assert_uint_eq(line.sa.aead.key_bits, 160);
+	snprintf(fifo, sizeof(fifo), "%s.fifo", path);
+	ck_assert_int_eq(mkfifo(fifo, 0600), 0);
+	snprintf(text, sizeof(text), AEAD "@%s 128", fifo);
+	alarm(10);
+	refuses(text, "aead \"@/tmp/test_state.");
+	refuses(AEAD "@/dev/zero 128", "aead \"@/dev/zero\"");
+	alarm(0);
+	unlink(fifo);
+	unlink(path);
+}
+END_TEST
+
+static int request(const char *key, const char *bits)
+{
+	const char *const word[] = { "src", "10.9.0.1", "dst", "10.9.0.2", "proto", "esp", "spi", "0x1001", "mode", "tunnel",
+				     "dir", "out", "aead", "rfc4106(gcm(aes))", key, bits };
+
+	word_init(&w, word, sizeof(word) / sizeof(word[0]));
+	w.is_request = true;
+	return state_parse(&w, &line, false);
+}
+
+/* Of somebody else's request no file is opened, and what was read from one is in no complaint. */
+START_TEST(test_key_request)
+{
+	char path[] = "/tmp/test_state.XXXXXX", word[64];
+	const int fd = mkstemp(path);
+
+	ck_assert_int_eq(write(fd, KEY20 "\n", sizeof(KEY20)), sizeof(KEY20));
+	close(fd);
+	ck_assert_msg(!request("@=" KEY20, "128"), "%s", w.error);
+	ck_assert_uint_eq(line.sa.aead.key_bits, 160);
+	snprintf(word, sizeof(word), "@%s", path);
+	ck_assert_int_ne(request(word, "128"), 0);
+	ck_assert_msg(!!strstr(w.error, "aead \"@/tmp"), "%s", w.error);
+	ck_assert_int_ne(request("@=" KEY20 "1", "128"), 0);
+	ck_assert_ptr_null(strstr(w.error, "0102"));
+	ck_assert_int_ne(request("128", "@=" KEY20), 0);
+	ck_assert_ptr_null(strstr(w.error, "0102"));
+	unlink(path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("state");
@@ -295,6 +356,8 @@ int main(void)
 	tcase_add_test(c, weak_ones_need_legacy);
 	tcase_add_test(c, engines_decide);
 	tcase_add_test(c, engine_list);
+	tcase_add_test(c, test_key_file);
+	tcase_add_test(c, test_key_request);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
