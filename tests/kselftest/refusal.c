@@ -21,7 +21,7 @@
 #include "tap.h"
 
 /* tests/check reads it in the program */
-static const char suite[] __attribute__((used)) = "\n# suite: long\n";
+static const char note[] __attribute__((used)) = "\n# mode: one\n";
 
 #define NAME	"refusal"
 #define ROOM	2048
@@ -188,6 +188,10 @@ static const struct wrong wrong_rules_get[] = {
 };
 static const struct wrong wrong_stats[] = { { "another's name", 0, 1, 'x', ENOENT }, END };
 static const struct wrong wrong_poison[] = { WRONG(poison, reserved16, 1, EINVAL), END };
+static const struct wrong wrong_relay_set[] = {
+	WRONG(relay, flags, IPSP_RELAYF_AGENT, EINVAL), WRONG(relay, flags, 1u << 31, EINVAL),
+	WRONG(relay, waiting, 1, EINVAL), WRONG(relay, requests, 1, EINVAL), WRONG(relay, refused, 1, EINVAL), END
+};
 static const struct wrong wrong_attach[] = {
 	WRONG(attach, role, 0, EINVAL), WRONG(attach, role, 4, EINVAL), WRONG(attach, index, 1, EINVAL),
 	WRONG(attach, flags, 1, EINVAL), WRONG(attach, role, IPSP_ROLE_MANAGER, EBUSY), END
@@ -242,6 +246,8 @@ static const struct call {
 	{ "STATS", IPSP_CTL_STATS, &control, fill_stats, 0, RESERVED(stats), wrong_stats },
 	{ "POISON", IPSP_CTL_POISON, &control, fill_poison, ENOENT, RESERVED(poison), wrong_poison },
 	{ "RULES_CONFIRM", IPSP_CTL_RULES_CONFIRM, &control, fill_nothing, ENOENT, 0, 0, nothing_wrong },
+	{ "RELAY_SET", IPSP_CTL_RELAY_SET, &control, fill_nothing, 0, RESERVED(relay), wrong_relay_set },
+	{ "RELAY_GET", IPSP_CTL_RELAY_GET, &control, fill_nothing, 0, 0, 0, nothing_wrong },
 	{ "ATTACH", IPSP_IOC_ATTACH, &manager, fill_attach, EBUSY, RESERVED(attach), nothing_wrong },
 	{ "LAYOUT", IPSP_IOC_LAYOUT, &stack, fill_nothing, 0, 0, 0, nothing_wrong },
 	{ "GETMSG", IPSP_IOC_GETMSG, &manager, fill_message, 0, RESERVED(message), wrong_getmsg },
@@ -417,10 +423,9 @@ static void be_nobody(void)
 		_exit(99);
 }
 
-/* Who is in a chroot makes no user namespace: the guest's root is one, that of its kernel's threads is not. */
 static void unshare_user(int flags)
 {
-	if (unshare(CLONE_NEWUSER | flags) && (chroot("/proc/2/root") || unshare(CLONE_NEWUSER | flags)))
+	if (unshare(CLONE_NEWUSER | flags))
 		_exit(99);
 }
 

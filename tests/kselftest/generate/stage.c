@@ -299,20 +299,22 @@ static int wait_for(pid_t stage, int ms, int *status)
 	return 0;
 }
 
-/* Whoever the operator made goes; then nothing is left but the neighbour's. */
+/*
+ * All compartments but the neighbour's go. Packets of the stage may still be on their way, some of them behind a BYPASS
+ * that its stack said: without a rule they would leave in clear, as any other packet then does. So its rules turn into
+ * drop and stand until the next play's take their place, in one step.
+ */
 static void take_down(void)
 {
-	const struct realm *const one[] = { &neighbour };
 	struct ipsp_compartment c;
 	struct ipsp_name n;
 	int i = 0;
 
-	realm_rules(one, 1);
 	for (;;) {
 		c = (struct ipsp_compartment){ .index = i };
 		if (ioctl(control, IPSP_CTL_COMPARTMENT_GET, &c))
 			return;
-		n = (struct ipsp_name){ 0 };
+		n = (struct ipsp_name){ .flags = IPSP_DELF_RULES_DROP };
 		memcpy(n.name, c.name, sizeof(n.name));
 		if (!strcmp(c.name, neighbour.name) || ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n))
 			i++;
@@ -418,9 +420,9 @@ int play(const struct step *step, unsigned int steps, int is_told, char finding[
 	kill(-child, SIGKILL);
 	judge_stage(&s, is_ended, status);
 	take_down();
+	judge_objects(&s);
 	if (traffic_judge(finding))
 		return 1;
-	judge_objects(&s);
 	judge_neighbour(&s);
 	memcpy(finding, board->finding, PLAY_FINDING);
 	return finding[0] != '\0';

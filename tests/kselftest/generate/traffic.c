@@ -199,10 +199,15 @@ void traffic_some(uint32_t serial)
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
 
+/*
+ * One more of the neighbour's, behind all that the stage has sent: when it is seen, the wire is empty, and nothing of
+ * this play is taken for the next one's, whose numbers begin anew.
+ */
 int traffic_judge(char finding[PLAY_FINDING])
 {
 	int i;
 
+	send_neighbour();
 	for (i = 0; i < 3000 && (count.left < count.sent || count.heard < count.came); i++) {
 		usleep(10000);
 		look_all();
