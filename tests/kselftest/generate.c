@@ -2,7 +2,7 @@
 /*
  * generate.c - plays of random steps (generate/play.h), one after the other, for SECONDS
  *
- *   SEED=n      the first play's, printed; the next ones count on from it
+ *   SEED=n      the first play's (1), printed; the next ones count on from it
  *   SECONDS=n   how long plays are begun (40)
  *   STEPS=n     of each play (120)
  *   ONLY=1      the one play of SEED, up to 20 times, each step told before it is done: where the kernel died of it
@@ -18,7 +18,7 @@
 #include "tap.h"
 
 /* What tests/check asks of a test's own comments, in a program */
-__attribute__((used)) static const char notes[] = "\n# mode: one\n# suite: long\n# timeout: 400\n";
+__attribute__((used)) static const char notes[] = "\n# mode: one\n# timeout: 400\n";
 
 static unsigned long setting(const char *name, unsigned long otherwise)
 {
@@ -107,7 +107,7 @@ static void only(uint32_t seed, unsigned int steps)
 
 int main(void)
 {
-	const uint32_t seed = (uint32_t)setting("SEED", (unsigned long)time(NULL));
+	const uint32_t seed = (uint32_t)setting("SEED", 1);
 	unsigned long steps = setting("STEPS", 120);
 
 	if (steps > PLAY_STEPS_MAX)

@@ -13,6 +13,9 @@
  * its stack was not broken, its ledger balances; nothing of what the rules protect left in clear; nothing was heard from
  * a source outside the rules; no number of the stage's first SA was used twice; the stage's processes could be ended;
  * what was made is freed.
+ *
+ * What the rules say when a packet leaves is what counts, not what they said when it came: so the stage's rules are kept,
+ * as drop, while anything of it may be pending, and the wire is read empty behind each play.
  */
 #ifndef PLAY_H
 #define PLAY_H
