@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pending.c - rules change while packets wait: those that stand when a packet leaves decide
+ *
+ * The stack answers the second question and not the first, so the second flow's packet waits, with its answer, for the
+ * first ticket to end. Then the rules change and the stack dies.
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "world/world.h"
+
+#define NET	20
+
+static const char note[] __attribute__((used)) = "\n# mode: one\n";
+
+static int control;
+
+static void answer_second(struct stack *s, const void *verdict)
+{
+	struct ticket t;
+	struct draft d;
+
+	if (stack_next(s, &t) || stack_next(s, &t))
+		_exit(3);
+	stack_answer(s, &t, &d);
+	d.answer.verdict = *(const __u16 *)verdict;
+	if (d.answer.verdict == IPSP_VERDICT_BYPASS)
+		d.answer.handles = d.answer.handle[0] = 0;
+	stack_say(s, stack_put(s, &d));
+	pause();
+}
+
+/* One packet's answer is out and waits. */
+static void wait_behind(struct realm *r, const __u16 *verdict)
+{
+	const struct realm *const one[] = { r };
+
+	realm_begin(r, NET, 60000);
+	realm_rules(one, 1);
+	realm_start(r, answer_second, verdict);
+	wire_datagram(NET, 1);
+	wire_datagram(NET, 2);
+	TAP_EQUAL(realm_said(r, 10000), 0, "the second question is answered, the first is not");
+}
+
+/* A packet is out of the wire's end before the ledger balances. */
+static int pending(const struct realm *r)
+{
+	return realm_stats(r).counter[IPSP_COUNT_PENDING] || realm_balance(r);
+}
+
+/* The stack is killed; its tickets end when no successor has come. */
+static void stack_dies(struct realm *r)
+{
+	int i;
+
+	realm_stop(r);
+	for (i = 0; i < 1000 && pending(r); i++)
+		usleep(10000);
+	tap(!pending(r), "nothing is pending");
+}
+
+/* The one packet that the wire has: to that host in clear. Else there is none. */
+static int clear_to(unsigned int host)
+{
+	unsigned char packet[WORLD_PACKET_MAX];
+	int is_clear = wire_next(packet, 0) && packet[9] == 17 && packet[17] == NET && packet[19] == host;
+
+	return is_clear && !wire_next(packet, 0);
+}
+
+static int nothing_left(void)
+{
+	unsigned char packet[WORLD_PACKET_MAX];
+
+	return !wire_next(packet, 0);
+}
+
+static void test_kept(const __u16 *verdict, const char *what)
+{
+	struct realm r;
+
+	wait_behind(&r, verdict);
+	stack_dies(&r);
+	tap(nothing_left(), "%s: under its rules nothing leaves in clear", what);
+	realm_rules(NULL, 0);
+	realm_end(&r);
+}
+
+/* As `compartment del --rules drop` */
+static void test_drop(const __u16 *verdict, const char *what)
+{
+	struct ipsp_name n = { .flags = IPSP_DELF_RULES_DROP };
+	struct realm r;
+
+	wait_behind(&r, verdict);
+	memcpy(n.name, r.name, sizeof(n.name));
+	TAP_EQUAL(tap_ioctl(control, IPSP_CTL_COMPARTMENT_DEL, &n), 0, "the compartment goes, its rules drop");
+	tap(nothing_left(), "%s: nor by its deletion, with rules that drop", what);
+	realm_stop(&r);
+	tap(nothing_left(), "%s: nor behind that", what);
+	close(r.port);
+	realm_rules(NULL, 0);
+}
+
+/* Whoever takes the rules away first lets go what waits, as all that comes later. */
+static void test_gone(const __u16 *verdict, const char *what)
+{
+	struct realm r;
+
+	wait_behind(&r, verdict);
+	realm_rules(NULL, 0);
+	stack_dies(&r);
+	tap(clear_to(2), "%s: control: without any rule it leaves as a new one would", what);
+	realm_end(&r);
+}
+
+int main(void)
+{
+	static const __u16 classify = IPSP_VERDICT_CLASSIFY, bypass = IPSP_VERDICT_BYPASS;
+
+	world_begin();
+	control = open("/dev/ipsec-port/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		tap_give_up("/dev/ipsec-port/control");
+	test_kept(&classify, "to be protected");
+	test_kept(&bypass, "a bypass");
+	test_drop(&classify, "to be protected");
+	test_drop(&bypass, "a bypass");
+	test_gone(&classify, "to be protected");
+	test_gone(&bypass, "a bypass");
+	close(control);
+	tap(world_end(), "what was made is freed");
+	return tap_end();
+}
