@@ -135,7 +135,7 @@ fuzz: $(fuzzers)
 fuzz_objects = $(patsubst %.c,$(B)/obj-fuzz/%.o,$(1))
 $(B)/fuzz/fuzz_config: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,config mark))
 $(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control -Wl,--wrap=mark_begin
-$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database mark policy sa))
+$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database event lifetime mark policy sa))
 $(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 $(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
 $(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)

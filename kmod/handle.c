@@ -31,8 +31,7 @@ static struct workqueue_struct *handle_wq;
 
 static int handle_check_served(const struct ipsp_handle *h)
 {
-	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET || h->soft_bytes ||
-	    h->hard_bytes || h->soft_packets || h->hard_packets)
+	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -179,6 +178,7 @@ static struct handle *handle_new(struct compartment *c, const struct ipsp_handle
 	if (!h)
 		return ERR_PTR(-ENOMEM);
 	h->config = *config;
+	ipsp_limit_init(h);
 	err = handle_parts(h, c->net);
 	if (err) {
 		kfree(h);
@@ -277,6 +277,7 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h;
+	int err;
 
 	lockdep_assert_held(&c->admin);
 	if ((config->flags & ~IPSP_HANDLEF_ALL) ||
@@ -287,7 +288,12 @@ int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 		return -ENOENT;
 	if (h->config.direction == IPSP_DIR_IN && config->ceiling)
 		return -EINVAL;
-	return ipsp_counter_raise(h->counter, config->next, config->ceiling);
+	err = ipsp_counter_raise(h->counter, config->next, config->ceiling);
+	if (!err && config->until) {
+		WRITE_ONCE(h->config.until, config->until);
+		WRITE_ONCE(h->limited, true);
+	}
+	return err;
 }
 
 int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config)
@@ -319,6 +325,7 @@ int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 	config->integrity_failed = atomic64_read(&h->integrity);
 	config->used_first = READ_ONCE(h->used_first);
 	config->used_last = READ_ONCE(h->used_last);
+	config->expired = READ_ONCE(h->expired);
 	spin_lock_bh(&c->lock);
 	memcpy(config->peer, h->peer.address, sizeof(config->peer));
 	config->peer_port = h->peer.port;

@@ -147,7 +147,6 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 	dst_release(path);
 	ipsp_count_add(c, OUT_PACKETS, packets);
 	ipsp_count_add(c, OUT_BYTES, bytes);
-	ipsp_handle_used(t->handle, packets, bytes);
 	return 0;
 }
 
@@ -252,7 +251,6 @@ u32 ipsp_reinject_in(struct compartment *c, struct ticket *t)
 	in_link_header(skb, t->skb);
 	ipsp_count(c, IN_PACKETS);
 	ipsp_count_add(c, IN_BYTES, skb->len);
-	ipsp_handle_used(t->handle, 1, t->skb->len);
 	gro_cells_receive(&reinject_cells, skb);
 	return 0;
 }

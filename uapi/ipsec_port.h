@@ -145,6 +145,14 @@
  *   raise it. The kernel stops at `ceiling`; SET may raise that (after the mark is
  *   on disk).
  *
+ *   Limits are the handle's, like its counts, and both outlive stacks and managers. Packets
+ *   and bytes are counted as XFRM does: what is protected, without the IP header in transport
+ *   mode, each segment for itself. A packet finds the SA expired that has counted
+ *   `hard_packets` or `hard_bytes`, or at `until`: it is dropped `expired`, and so is every
+ *   later one; the packet that reaches the bytes still passes. Likewise `soft_`, which drops
+ *   nothing. The first of each is told: EXPIRE, `cause` IPSP_EXPIRED_*. No packet beyond a
+ *   hard limit leaves, however many were dealt. SET changes `until`, unless it is 0.
+ *
  * 5. What breaks an attachment
  *   A record or index that this manual does not allow, a ticket older than the
  *   deadline, or a down stream that has had no room for a control record, nor has moved,
@@ -553,6 +561,9 @@ struct ipsp_control {
 #define IPSP_HANDLEF_ESN	(1u << 0)
 #define IPSP_HANDLEF_ALL	0x1u
 
+#define IPSP_EXPIRED_SOFT	1
+#define IPSP_EXPIRED_HARD	2
+
 /*
  * The kernel's view of one SA: no key. ADD: `id` comes back. An inbound handle is
  * found by (destination, protocol, spi), unique in its namespace (EEXIST); ADD of
@@ -584,15 +595,18 @@ struct ipsp_handle {
 	__u8  counter[IPSP_COUNTER_LEN];
 	__u64 next;			/* ADD: least first number (1); GET: next, or highest seen */
 	__u64 ceiling;			/* outbound: last number that may be used; 0 = by ESN flag */
-	__u64 soft_bytes, hard_bytes, soft_packets, hard_packets;	/* 0; not served yet */
+	__u64 soft_bytes, hard_bytes, soft_packets, hard_packets;	/* 0 = none; see 4 */
 	/* out, from GET */
 	__u64 packets, bytes;
 	__u64 dropped, replayed, integrity_failed;
 	__u64 used_first, used_last;	/* CLOCK_REALTIME; 0 = never */
 	__u8  peer[16];			/* inbound, ESP in UDP: where authentic packets came from */
 	__be16 peer_port;
-	__u16 reserved16[3];
-	__u64 reserved[5];
+	__u16 expired;			/* out: IPSP_EXPIRED_* that were told */
+	__u16 reserved16[2];
+	/* in */
+	__u64 until;			/* CLOCK_BOOTTIME; no packet from then on; 0 = for ever */
+	__u64 reserved[4];
 };
 
 /* ---- port ioctls ---------------------------------------------------------------------------------- */
@@ -863,7 +877,7 @@ struct ipsp_snapshot {
 #define IPSP_EVENT_STACK_HUNG		4
 #define IPSP_EVENT_STACK_BROKEN		5	/* `cause` IPSP_BROKEN_* */
 #define IPSP_EVENT_POISON		6	/* `count` is the ticket */
-#define IPSP_EVENT_EXPIRE		7	/* not served yet */
+#define IPSP_EVENT_EXPIRE		7	/* `handle`, `cause` IPSP_EXPIRED_* */
 #define IPSP_EVENT_MISMATCH		8	/* not served yet */
 #define IPSP_EVENT_CEILING		9	/* `handle` nears its ceiling */
 #define IPSP_EVENT_LOST			10	/* `count` events did not fit */

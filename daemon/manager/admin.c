@@ -303,6 +303,19 @@ static int policy_count(struct request *r)
 	return 0;
 }
 
+/* ---- events ------------------------------------------------------------------------------- */
+
+static void events_show_nth(struct request *r, __u32 i)
+{
+	event_text(r->out, i);
+}
+
+static int events_list(struct request *r)
+{
+	admin_list(r, event_kept_count(), events_show_nth);
+	return 0;
+}
+
 /* ---- the manager itself -------------------------------------------------------------------- */
 
 static int manager_show(struct request *r)
@@ -363,6 +376,7 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
+	{ "events", "list", events_list },
 	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
 	{ "manager", "stacks", manager_stacks },
 };

@@ -101,6 +101,7 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 		handle.next = kept->next;
 		handle.ceiling = kept->ceiling;
 	}
+	lifetime_begin(m, entry, &line->limit, &handle);
 	if (ioctl(m->fd, IPSP_IOC_HANDLE_ADD, &handle))
 		return -errno;
 	entry->sa = line->sa;

@@ -115,6 +115,11 @@ void protocol_selector_text(struct text *t, const struct ipsp_selector *s)
 		text_add(t, " dport %u-%u", s->destination_first, s->destination_last);
 }
 
+const char *protocol_ipsec_text(__u8 protocol)
+{
+	return protocol == 51 ? "ah" : "esp";
+}
+
 const char *protocol_mode_text(__u8 mode)
 {
 	return mode == IPSP_SA_TUNNEL ? "tunnel" : mode == IPSP_SA_TRANSPORT ? "transport" : "beet";

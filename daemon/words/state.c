@@ -192,6 +192,12 @@ static int take_direction(struct words *w, const char *name, void *target)
 	return 0;
 }
 
+static int take_limit(struct words *w, const char *name, void *target)
+{
+	(void)name;
+	return limit_take(w, &((struct state_line *)target)->limit);
+}
+
 static int take_not_served(struct words *w, const char *name, void *target)
 {
 	const char *value;
@@ -416,7 +422,7 @@ static const struct word_entry state_words[] = {
 	{ "aead", take_aead }, { "enc", take_enc }, { "auth", take_auth }, { "auth-trunc", take_auth_trunc },
 	{ "dir", take_direction }, { "comp", take_not_served },
 	{ "encap", take_encap }, { "offload", take_not_served }, { "ctx", take_not_served },
-	{ "limit", take_not_served }, { "replay-seq", take_not_served },
+	{ "limit*", take_limit }, { "replay-seq", take_not_served },
 	{ "coa", take_not_served }, { "output-mark", take_not_served },
 	{ "tfcpad", take_not_served },
 };

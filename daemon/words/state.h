@@ -4,6 +4,7 @@
 #define WORDS_STATE_H
 
 #include "ipsec_port.h"
+#include "limit.h"
 #include "option.h"
 #include "text.h"
 #include "word.h"
@@ -13,6 +14,7 @@ struct state_line {
 	struct ipsp_sa sa;		/* handle 0 */
 	__u32 window;
 	uint64_t next;			/* outbound: first number; 0 = 1 */
+	struct limit limit;
 	bool has_direction;		/* `dir` was given */
 };
 
