@@ -319,11 +319,14 @@ static u32 in_check(struct stack *s, struct ticket *t, struct sk_buff *skb)
 	return 0;
 }
 
-/* No packet is longer than those it came out of. */
+/* No packet is longer than those it came out of; BEET brings its own header back. */
 static u32 in_bound(const struct ticket *t)
 {
 	const struct ticket *merged;
 	u32 len = t->skb->len;
+
+	if (t->handle->config.mode == IPSP_SA_BEET)
+		len += sizeof(struct ipv6hdr);
 
 	list_for_each_entry(merged, &t->run, list)
 		len += merged->skb->len;

@@ -31,7 +31,7 @@ static struct workqueue_struct *handle_wq;
 
 static int handle_check_served(const struct ipsp_handle *h)
 {
-	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET)
+	if (h->protocol == IPPROTO_AH)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -67,6 +67,8 @@ static bool handle_shape_ok(const struct ipsp_handle *h)
 	if (!h->encap_source != !h->encap_destination)
 		return false;
 	if (h->mode == IPSP_SA_TRANSPORT && h->inner_family && h->inner_family != h->family)
+		return false;
+	if (h->mode == IPSP_SA_BEET && !h->inner_family)
 		return false;
 	return h->fixed >= least && h->fixed <= 512 && is_power_of_2(h->align) &&
 	       h->align <= 256;
@@ -387,6 +389,16 @@ struct handle *ipsp_handle_of_state(const struct xfrm_state *x)
 	return h && h->xs == x ? h : NULL;
 }
 
+u32 ipsp_handle_own_header(const struct handle *h)
+{
+	const struct ipsp_handle *c = &h->config;
+
+	if (c->mode == IPSP_SA_TUNNEL)
+		return 0;
+	return (c->mode == IPSP_SA_BEET ? c->inner_family : c->family) == 4 ?
+	       sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
 /* As xfrm_state_mtu(): IPv6 may not be told less than its least, so the outside fragments. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
 {
@@ -394,8 +406,7 @@ u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
 	u32 room = path_mtu > c->fixed ? (path_mtu - c->fixed) & ~((u32)c->align - 1) : 0;
 	u32 least = c->family == 4 ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
 
-	if (c->mode == IPSP_SA_TRANSPORT)
-		room += c->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	room += ipsp_handle_own_header(h);
 	return max(room, least + 2) - 2;
 }
 

@@ -71,6 +71,8 @@ void ipsp_handle_put(struct handle *h);
 /* The handle an xfrm_state of a secpath belongs to, or NULL if it is not ours. RCU. */
 struct handle *ipsp_handle_of_state(const struct xfrm_state *x);
 
+/* The IP header of the packet that is not protected with it: transport mode and BEET. */
+u32 ipsp_handle_own_header(const struct handle *h);
 /* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68; 1280 in IPv6. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);

@@ -6,8 +6,6 @@
  * the lock, emits it outside, and looks again before he ends, so that whoever finds
  * `releasing` set may go home.
  */
-#include <linux/ip.h>
-#include <linux/ipv6.h>
 #include <linux/slab.h>
 #include <linux/tcp.h>
 #include "compat/compat.h"
@@ -50,21 +48,13 @@ static void release_classify(struct compartment *c, struct ticket *t)
 	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, t->generation);
 }
 
-/* Of a packet, what XFRM does not count: the IP header, in transport mode. */
-static u32 release_uncounted(const struct handle *h)
-{
-	if (h->config.mode == IPSP_SA_TUNNEL)
-		return 0;
-	return h->config.family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-}
-
 /*
  * Counts each segment, as long as the limits allow it; what is behind goes. A segment's
  * own length is not known, but how the packet was cut is. false: none is left.
  */
 static bool release_use_out(struct ticket *t)
 {
-	u32 off = release_uncounted(t->handle), header = t->header;
+	u32 off = ipsp_handle_own_header(t->handle), header = t->header;
 	u32 left = t->skb->len - header, piece = t->piece ?: left, len;
 	struct sk_buff **at = &t->answer;
 
@@ -134,7 +124,7 @@ static void release_refuse(struct ticket *t, u32 reason)
 static void release_use_in(struct ticket *t)
 {
 	const struct sk_buff *skb = t->answer;
-	u32 off = release_uncounted(t->handle), header;
+	u32 off = ipsp_handle_own_header(t->handle), header;
 	struct ticket *merged;
 
 	ipsp_handle_used(t->handle, 1, skb->len - off);

@@ -556,7 +556,7 @@ struct ipsp_control {
 
 #define IPSP_SA_TRANSPORT	0	/* values of XFRM_MODE_* */
 #define IPSP_SA_TUNNEL		1
-#define IPSP_SA_BEET		4	/* not served yet */
+#define IPSP_SA_BEET		4
 
 #define IPSP_HANDLEF_ESN	(1u << 0)
 #define IPSP_HANDLEF_ALL	0x1u
@@ -571,7 +571,7 @@ struct ipsp_control {
  *
  * A packet of n bytes becomes at most n + fixed + align + 1 bytes. The largest
  * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes, counted
- * in transport mode without its own IP header (which `fixed` holds).
+ * in transport mode and BEET without its own IP header (which `fixed` holds).
  */
 struct ipsp_handle {
 	__u32 id;			/* ADD: out; SET, DEL, GET: in */
@@ -591,7 +591,7 @@ struct ipsp_handle {
 	__u32 window;			/* inbound: packets; 0 = no replay check */
 	__u32 mark, mark_mask;
 	__u32 if_id;
-	__u32 inner_family;		/* transport: = family; tunnel: 4, 6 or 0 = both */
+	__u32 inner_family;		/* transport: = family; tunnel: 4, 6 or 0 = both; BEET: 4 or 6 */
 	__u8  counter[IPSP_COUNTER_LEN];
 	__u64 next;			/* ADD: least first number (1); GET: next, or highest seen */
 	__u64 ceiling;			/* outbound: last number that may be used; 0 = by ESN flag */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "esp.h"
+#include "beet.h"
 #include "ecn.h"
 
 #include <endian.h>
@@ -53,6 +54,17 @@ static int esp_is_tunnel(const struct sad_sa *sa)
 	return sa->sa.mode == IPSP_SA_TUNNEL;
 }
 
+static int esp_is_beet(const struct sad_sa *sa)
+{
+	return sa->sa.mode == IPSP_SA_BEET;
+}
+
+/* An outer header is made, whatever is done with the inner one. */
+static int esp_has_outer(const struct sad_sa *sa)
+{
+	return sa->sa.mode != IPSP_SA_TRANSPORT;
+}
+
 /* RFC 3948: between IP and ESP. */
 static uint32_t esp_udp_len(const struct sad_sa *sa)
 {
@@ -67,18 +79,26 @@ static uint8_t esp_outer_protocol(const struct sad_sa *sa)
 /* Of the segment's header, what stays in front of ESP. */
 static uint32_t esp_skip(const struct sad_sa *sa, const struct segment_plan *plan)
 {
+	if (esp_is_beet(sa))
+		return beet_skip(plan);
 	return esp_is_tunnel(sa) ? 0 : plan->ip.esp_at;
+}
+
+/* In front of what is left of the segment. */
+static uint32_t esp_pseudo_len(const struct sad_sa *sa, const struct segment_plan *plan)
+{
+	return esp_is_beet(sa) ? beet_pseudo_len(plan) : 0;
 }
 
 static uint32_t esp_front_len(const struct sad_sa *sa, const struct segment_plan *plan)
 {
-	return (esp_is_tunnel(sa) ? ip_outer_len(sa->sa.family) : plan->ip.esp_at) + esp_udp_len(sa);
+	return (esp_has_outer(sa) ? ip_outer_len(sa->sa.family) : plan->ip.esp_at) + esp_udp_len(sa);
 }
 
 static uint32_t esp_text_len(const struct sad_sa *sa, const struct segment_plan *plan,
 			     const struct segment *s)
 {
-	return s->header_len - esp_skip(sa, plan) + s->body.len;
+	return esp_pseudo_len(sa, plan) + s->header_len - esp_skip(sa, plan) + s->body.len;
 }
 
 static uint32_t esp_pad_len(const struct sad_sa *sa, uint32_t text)
@@ -150,6 +170,8 @@ static uint32_t esp_trailer(uint32_t pad, uint8_t next, uint8_t *trailer)
 
 static uint8_t esp_next(const struct sad_sa *sa, const struct segment_plan *plan)
 {
+	if (esp_is_beet(sa))
+		return beet_next(plan);
 	if (!esp_is_tunnel(sa))
 		return plan->ip.esp_next;
 	return plan->ip.family == 4 ? IP_IPIP : IP_IPV6;
@@ -159,10 +181,12 @@ static uint8_t esp_next(const struct sad_sa *sa, const struct segment_plan *plan
 static uint32_t esp_gather(const struct sad_sa *sa, const struct segment_plan *plan,
 			   const struct segment *s, uint8_t *out)
 {
-	uint32_t skip = esp_skip(sa, plan), head = s->header_len - skip;
-	uint32_t text = head + s->body.len;
+	uint32_t skip = esp_skip(sa, plan), pseudo = esp_pseudo_len(sa, plan);
+	uint32_t head = pseudo + s->header_len - skip, text = head + s->body.len;
 
-	memcpy(out, s->header + skip, head);
+	if (pseudo)
+		beet_pseudo(plan, out);
+	memcpy(out + pseudo, s->header + skip, head - pseudo);
 	memcpy(out + head, s->body.at, s->body.len);
 	return text + esp_trailer(esp_pad_len(sa, text), esp_next(sa, plan), out + text);
 }
@@ -187,7 +211,9 @@ uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment
 
 	if (total > IP_LENGTH_MAX)
 		return IPSP_DROP_MALFORMED;
-	if (esp_is_tunnel(sa))
+	if (esp_is_beet(sa))
+		beet_front(&sa->sa, s, clear_df, esp_outer_protocol(sa), total, out);
+	else if (esp_is_tunnel(sa))
 		esp_front_tunnel(sa, number, plan, clear_df, total, out);
 	else
 		esp_front_transport(sa, plan, s, clear_df, total, out);
@@ -308,6 +334,32 @@ static uint16_t esp_inner_transport(const struct sad_sa *sa, const struct esp_op
 	return esp_check_selector(sa, inner, &ip);
 }
 
+static uint16_t esp_inner_beet(const struct sad_sa *sa, const struct esp_opened *o, uint8_t *out, uint32_t *len)
+{
+	uint16_t reason = beet_inner(&sa->sa, o->packet, o->next, out, len);
+	struct ip_bytes inner = { out, *len };
+	struct ip_packet ip;
+
+	if (!reason && ip_parse(inner, &ip))
+		reason = IPSP_DROP_MALFORMED;
+	return reason ? reason : esp_check_selector(sa, inner, &ip);
+}
+
+/* By mode: bytes in front of the clear text, and what makes the inner packet of it. */
+static uint32_t esp_inner_front(const struct sad_sa *sa, const struct esp_opened *o)
+{
+	if (esp_is_beet(sa))
+		return beet_inner_len(&sa->sa);
+	return esp_is_tunnel(sa) ? 0 : o->ip.header_len;
+}
+
+static uint16_t esp_inner(const struct sad_sa *sa, const struct esp_opened *o, uint8_t *out, uint32_t *len)
+{
+	if (esp_is_beet(sa))
+		return esp_inner_beet(sa, o, out, len);
+	return esp_is_tunnel(sa) ? esp_inner_tunnel(sa, o, out, len) : esp_inner_transport(sa, o, out, len);
+}
+
 uint16_t esp_open(const struct sad_sa *sa, uint64_t number, struct ip_bytes packet,
 		  uint8_t *out, uint32_t *len)
 {
@@ -317,12 +369,11 @@ uint16_t esp_open(const struct sad_sa *sa, uint64_t number, struct ip_bytes pack
 
 	if (reason)
 		return reason;
-	text = esp_is_tunnel(sa) ? out : out + o.ip.header_len;
+	text = out + esp_inner_front(sa, &o);
 	reason = esp_decrypt(sa, number, &o, text);
 	if (!reason)
 		reason = esp_unpad(&o, text, len);
 	if (reason)
 		return reason;
-	return esp_is_tunnel(sa) ? esp_inner_tunnel(sa, &o, out, len) :
-				   esp_inner_transport(sa, &o, out, len);
+	return esp_inner(sa, &o, out, len);
 }

@@ -201,8 +201,8 @@ static void transform_protect(struct transform *t, struct turn *turn)
 		 segment_plan(&plan, turn->data, turn->packet) : IPSP_DROP_NO_SA;
 	if (!reason && plan.count > stamp->count)
 		reason = IPSP_DROP_STACK_ERROR;
-	/* RFC 4303 3.1.1: transport mode takes whole datagrams only */
-	if (!reason && plan.ip.fragment && sa->sa.mode == IPSP_SA_TRANSPORT)
+	/* RFC 4303 3.1.1: transport mode, and so BEET, takes whole datagrams only */
+	if (!reason && plan.ip.fragment && sa->sa.mode != IPSP_SA_TUNNEL)
 		reason = IPSP_DROP_UNSUPPORTED;
 	if (!reason && protect_is_too_big(turn, &plan)) {
 		turn->answer->verdict = IPSP_VERDICT_TOOBIG;
@@ -406,7 +406,7 @@ size_t transform_room(const struct ipsp_record *down)
 		room += down->data_len + (size_t)packet->stamp[0].count *
 			(ESP_OVERHEAD + SEGMENT_HEADER_MAX);
 	else if (down->type == IPSP_REC_UNPROTECT)
-		room += down->data_len;
+		room += down->data_len + IP_HEADER6;	/* BEET brings one back */
 	return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
 }
 

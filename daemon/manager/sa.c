@@ -71,6 +71,10 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 	h->encap_source = sa->encap_source;
 	h->encap_destination = sa->encap_destination;
 	h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + (sa->encap_source ? 8 : 0) + 8 + layout.iv_len + layout.icv_len);
+	if (sa->mode == IPSP_SA_BEET) {
+		h->inner_family = sa->selector.family;
+		h->fixed += sa->selector.family == 4 ? 8 : 0;	/* the pseudo-header of options */
+	}
 	h->align = layout.align;
 	h->reqid = sa->reqid;
 	h->window = sa->direction == IPSP_DIR_IN ? line->window : 0;

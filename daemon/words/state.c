@@ -58,7 +58,7 @@ static int take_mode(struct words *w, const char *name, void *target)
 {
 	static const struct word_choice choice[] = {
 		{ "transport", IPSP_SA_TRANSPORT, true }, { "tunnel", IPSP_SA_TUNNEL, true },
-		{ "beet", IPSP_SA_BEET, false }, { "ro", 2, false }, { "in_trigger", 3, false },
+		{ "beet", IPSP_SA_BEET, true }, { "ro", 2, false }, { "in_trigger", 3, false },
 	};
 	uint32_t value;
 
@@ -433,6 +433,13 @@ static int missing(struct words *w, const char *name)
 			 "spi N [mode M] aead NAME KEY ICV-BITS | enc NAME KEY auth-trunc NAME KEY ICV-BITS", name);
 }
 
+static bool state_has_beet_addresses(const struct ipsp_selector *s)
+{
+	const __u8 bits = s->family == 4 ? 32 : 128;
+
+	return s->family && s->source_prefix == bits && s->destination_prefix == bits;
+}
+
 static int state_check(struct words *w, const struct state_line *line, bool is_id_only)
 {
 	const struct ipsp_sa *sa = &line->sa;
@@ -447,6 +454,8 @@ static int state_check(struct words *w, const struct state_line *line, bool is_i
 		return 0;
 	if (address_is_zero(sa->source))
 		return missing(w, "src");
+	if (sa->mode == IPSP_SA_BEET && !state_has_beet_addresses(&sa->selector))
+		return missing(w, "sel with one src and one dst, as mode beet wants");
 	if (!sa->aead.name[0] && !sa->cipher.name[0])
 		return missing(w, sa->auth.name[0] ? "enc (it may be ecb(cipher_null))" : "aead");
 	if (sa->aead.name[0] && (sa->cipher.name[0] || sa->auth.name[0]))

@@ -141,6 +141,8 @@ static void test_shape(void)
 	REFUSED(EINVAL, OUT, h.mark = 1);
 	REFUSED(EINVAL, OUT, h.inner_family = 5);
 	REFUSED(EINVAL, OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 6));
+	REFUSED(EINVAL, OUT, h.mode = IPSP_SA_BEET);
+	TAKEN(OUT, (h.mode = IPSP_SA_BEET, h.inner_family = 6));
 	TAKEN(OUT, h.spi = htonl(256));
 	TAKEN(OUT, h.align = 256);
 	TAKEN(OUT, (h.family = 6, h.fixed = 72, h.destination[15] = 1));
@@ -169,7 +171,6 @@ static void test_numbers(void)
 static void test_not_served(void)
 {
 	REFUSED(EOPNOTSUPP, OUT, h.protocol = 51);
-	REFUSED(EOPNOTSUPP, OUT, h.mode = IPSP_SA_BEET);
 }
 
 /* ---- identity --------------------------------------------------------------------------------- */
