@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/udp.h>
+#include <net/ah.h>
+#include <net/esp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "compartment.h"
@@ -28,13 +30,6 @@ static const struct rhashtable_params handle_params = {
 static struct workqueue_struct *handle_wq;
 
 /* ---- checks ---------------------------------------------------------------------- */
-
-static int handle_check_served(const struct ipsp_handle *h)
-{
-	if (h->protocol == IPPROTO_AH)
-		return -EOPNOTSUPP;
-	return 0;
-}
 
 /* Extended numbers are inferred from the window: without one there is nothing to go by. */
 static int handle_check_numbers(const struct ipsp_handle *h)
@@ -57,14 +52,19 @@ static bool handle_addresses_ok(const struct ipsp_handle *h)
 	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
 }
 
-/* `fixed` holds at least an IP, maybe a UDP, and an ESP header; NULL without integrity has no more. */
+/* `fixed` holds at least an IP, maybe a UDP, and an ESP or AH header; NULL without integrity has no more. */
 static bool handle_shape_ok(const struct ipsp_handle *h)
 {
-	u32 least = (h->family == 4 ? 28 : 48) + (ipsp_encap_is(h) ? sizeof(struct udphdr) : 0);
+	u32 least = (h->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+		    (h->protocol == IPPROTO_AH ? sizeof(struct ip_auth_hdr) :
+						 sizeof(struct ip_esp_hdr)) +
+		    (ipsp_encap_is(h) ? sizeof(struct udphdr) : 0);
 
 	if (h->inner_family && h->inner_family != 4 && h->inner_family != 6)
 		return false;
 	if (!h->encap_source != !h->encap_destination)
+		return false;
+	if (h->protocol == IPPROTO_AH && (ipsp_encap_is(h) || h->mode == IPSP_SA_BEET))
 		return false;
 	if (h->mode == IPSP_SA_TRANSPORT && h->inner_family && h->inner_family != h->family)
 		return false;
@@ -86,7 +86,7 @@ static int handle_check(const struct ipsp_handle *h)
 	if (ntohl(h->spi) < 256 || (h->mark & ~h->mark_mask) || !handle_addresses_ok(h) ||
 	    !handle_shape_ok(h))
 		return -EINVAL;
-	return handle_check_served(h) ?: handle_check_numbers(h);
+	return handle_check_numbers(h);
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -405,9 +405,10 @@ u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
 	const struct ipsp_handle *c = &h->config;
 	u32 room = path_mtu > c->fixed ? (path_mtu - c->fixed) & ~((u32)c->align - 1) : 0;
 	u32 least = c->family == 4 ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
+	u32 trailer = c->protocol == IPPROTO_ESP ? 2 : 0;
 
 	room += ipsp_handle_own_header(h);
-	return max(room, least + 2) - 2;
+	return max(room, least + trailer) - trailer;
 }
 
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)

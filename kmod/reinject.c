@@ -122,6 +122,15 @@ static void out_send(struct net *net, struct sk_buff *skb)
 	ip6_local_out(net, skb->sk, skb);
 }
 
+/* Nobody cuts a super-packet of AH. */
+static struct sk_buff *out_alone(struct sk_buff *head, u32 mtu)
+{
+	struct sk_buff *rest = head->next;
+
+	skb_mark_not_on_list(head);
+	return rest;
+}
+
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, t->handle, t->skb);
@@ -131,7 +140,8 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 
 	if (!path)
 		return IPSP_DROP_GONE;
-	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather : ipsp_offload_gather;
+	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather :
+		 t->handle->config.protocol == IPPROTO_AH ? out_alone : ipsp_offload_gather;
 	mtu = dst_mtu(path);
 	ipsp_redirector_sending(true);
 	for (skb = t->answer; skb; skb = next) {

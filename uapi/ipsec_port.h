@@ -558,6 +558,9 @@ struct ipsp_control {
 #define IPSP_SA_TUNNEL		1
 #define IPSP_SA_BEET		4
 
+#define IPSP_ESP		50	/* values of IPPROTO_* */
+#define IPSP_AH			51
+
 #define IPSP_HANDLEF_ESN	(1u << 0)
 #define IPSP_HANDLEF_ALL	0x1u
 
@@ -570,7 +573,7 @@ struct ipsp_control {
  * an outbound one whose counter stands above `next` goes on above it.
  *
  * A packet of n bytes becomes at most n + fixed + align + 1 bytes. The largest
- * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes, counted
+ * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes (AH: not - 2), counted
  * in transport mode and BEET without its own IP header (which `fixed` holds).
  */
 struct ipsp_handle {
@@ -578,14 +581,14 @@ struct ipsp_handle {
 	__u32 flags;			/* IPSP_HANDLEF_* */
 	__u8  direction;		/* IPSP_DIR_OUT or IPSP_DIR_IN */
 	__u8  family;			/* of the outer addresses: 4 or 6 */
-	__u8  protocol;			/* 50; 51 not served yet */
+	__u8  protocol;			/* 50, 51 */
 	__u8  mode;			/* IPSP_SA_* */
 	__be32 spi;
 	__u8  source[16];
 	__u8  destination[16];
 	__be16 encap_source;		/* ports of ESP in UDP, RFC 3948; both 0: none */
 	__be16 encap_destination;
-	__u16 fixed;			/* IP + ESP + IV + ICV, bytes */
+	__u16 fixed;			/* IP + ESP + IV + ICV, or IP + AH with its ICV, bytes */
 	__u16 align;			/* power of two, 1..256 */
 	__u32 reqid;
 	__u32 window;			/* inbound: packets; 0 = no replay check */
@@ -772,7 +775,8 @@ struct ipsp_algorithm {
 #define IPSP_SAF_DONT_ENCAP_DSCP (1u << 3)
 #define IPSP_SAF_NOPMTUDISC	(1u << 4)
 #define IPSP_SAF_AF_UNSPEC	(1u << 5)	/* tunnel: both inner families */
-#define IPSP_SAF_ALL		0x3fu
+#define IPSP_SAF_ALIGN4		(1u << 6)	/* AH, IPv4: the ICV is padded to 4 bytes, not 8 */
+#define IPSP_SAF_ALL		0x7fu
 
 struct ipsp_sa {
 	__u32 handle;

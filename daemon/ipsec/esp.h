@@ -14,12 +14,10 @@
 #ifndef IPSEC_ESP_H
 #define IPSEC_ESP_H
 
-#include "sad.h"
-#include "segment.h"
+#include "mode.h"
 
 #define ESP_HEADER	8
-#define ESP_UDP		8
-#define ESP_OVERHEAD	(IP_HEADER6 + 8 + ESP_UDP + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
+#define ESP_OVERHEAD	(MODE_FRONT_MAX + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
 
 /* Bytes that segment becomes. */
 uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,

@@ -91,10 +91,17 @@ static int sad_is_beet(const struct ipsp_sa *sa)
 	       s->destination_prefix == bits;
 }
 
+/* A MAC and nothing else. */
+static int sad_is_ah(const struct ipsp_sa *sa)
+{
+	return sa->protocol == IP_AH && sa->mode != IPSP_SA_BEET && !sa->encap_source && sa->auth.name[0] &&
+	       !strcmp(sa->cipher.name, "ecb(cipher_null)");
+}
+
 /* What would go out as something else than it says is refused here. */
 static int sad_is_served(const struct ipsp_sa *sa)
 {
-	if (!sa->handle || sa->protocol != IP_ESP || (sa->flags & ~IPSP_SAF_ALL))
+	if (!sa->handle || (sa->protocol != IP_ESP && !sad_is_ah(sa)) || (sa->flags & ~IPSP_SAF_ALL))
 		return 0;
 	if (sa->mode != IPSP_SA_TRANSPORT && sa->mode != IPSP_SA_TUNNEL && !sad_is_beet(sa))
 		return 0;

@@ -168,10 +168,6 @@ static void test_numbers(void)
 	TAKEN(IN, h.window = 0);
 }
 
-static void test_not_served(void)
-{
-	REFUSED(EOPNOTSUPP, OUT, h.protocol = 51);
-}
 
 /* ---- identity --------------------------------------------------------------------------------- */
 
@@ -338,7 +334,6 @@ int main(int argc, char **argv)
 	begin(0);
 	test_shape();
 	test_numbers();
-	test_not_served();
 	test_identity();
 	test_room();
 	test_outbound();

@@ -204,13 +204,13 @@ algorithm_words() {
 }
 
 # protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
-#   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
+#   MODE tunnel or beet, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
 # Left's SAs are also given the words of out_words and in_words.
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
 out_words=() in_words=()
 protect() {
-	local out=() in=()
+	local out=() in=() sel_right=() sel_left=()
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
 	local out_l out_r net_l net_r end other to_right=() to_left=()
 	shift 3
@@ -237,15 +237,20 @@ protect() {
 	else
 		near_left=fd01::1 near_right=fd02::1 net_l=fd01::/64 net_r=fd02::/64
 	fi
+	if [ "$mode" = beet ]; then
+		net_l=$near_left/${net_l#*/} net_r=$near_right/${net_r#*/}
+		net_l=${net_l/%\/24/\/32} net_r=${net_r/%\/24/\/32} net_l=${net_l/%\/64/\/128} net_r=${net_r/%\/64/\/128}
+		sel_right=(sel src $net_l dst $net_r) sel_left=(sel src $net_r dst $net_l)
+	fi
 	spi_last=$((spi_last + 2))
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
 		[ $end = right ] || { out=("${out_words[@]}"); in=("${in_words[@]}"); }
 		[ $end = left ] || { out=(); in=(); }
 		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" "${out[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" "${sel_right[@]}" "${out[@]}" || return 1
 		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" "${in[@]}" || return 1
+			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" "${sel_left[@]}" "${in[@]}" || return 1
 	done
 	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
 	policy right $net_r $net_l $out_r $out_l "$mode" || return 1
@@ -260,9 +265,9 @@ protect() {
 }
 policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE
 	local tmpl_out=(tmpl proto esp reqid 1 mode "$6") tmpl_in=(tmpl proto esp reqid 1 mode "$6")
-	if [ "$6" = tunnel ]; then
-		tmpl_out=(tmpl src "$4" dst "$5" proto esp reqid 1 mode tunnel)
-		tmpl_in=(tmpl src "$5" dst "$4" proto esp reqid 1 mode tunnel)
+	if [ "$6" != transport ]; then
+		tmpl_out=(tmpl src "$4" dst "$5" proto esp reqid 1 mode "$6")
+		tmpl_in=(tmpl src "$5" dst "$4" proto esp reqid 1 mode "$6")
 	fi
 	xf "$1" policy add src "$2" dst "$3" dir out "${tmpl_out[@]}" &&
 		xf "$1" policy add src "$3" dst "$2" dir in "${tmpl_in[@]}"
