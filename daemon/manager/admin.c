@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "words/address.h"
 #include "words/algorithm.h"
+#include "words/usage.h"
 
 struct request {
 	struct manager *m;
@@ -166,7 +167,7 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 
 static void state_show(struct request *r, const struct database_sa *sa)
 {
-	struct state_line line = { .sa = sa->sa, .window = sa->window };
+	struct state_line line = { .sa = sa->sa, .window = sa->window, .limit = sa->limit };
 	struct ipsp_handle h = { .id = sa->sa.handle };
 
 	if (ioctl(r->m->fd, IPSP_IOC_HANDLE_GET, &h))
@@ -174,11 +175,8 @@ static void state_show(struct request *r, const struct database_sa *sa)
 	if (r->flags & IPSP_ADMINF_JSON) {
 		state_show_json(r, sa, &h);
 	} else {
-		state_text(r->out, &line, r->flags & IPSP_ADMINF_KEYS);
-		text_add(r->out, "\tengine %s\n\tanti-replay %s 0x%llx\n\tstats: packets %llu bytes %llu "
-			 "dropped %llu replay %llu failed %llu\n", state_engine(r, sa),
-			 sa->sa.direction == IPSP_DIR_OUT ? "next" : "seq", h.next, h.packets,
-			 h.bytes, h.dropped, h.replayed, h.integrity_failed);
+		usage_text(r->out, &line, &h, sa->added_real, r->flags & IPSP_ADMINF_KEYS);
+		usage_text_ours(r->out, &line, &h, state_engine(r, sa));
 	}
 	explicit_bzero(&line, sizeof(line));
 }

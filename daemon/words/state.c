@@ -504,7 +504,7 @@ int state_direction(struct words *w, struct state_line *line)
 	return 0;
 }
 
-static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
+static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys, bool bits)
 {
 	__u32 i;
 
@@ -515,17 +515,30 @@ static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
 	text_add(t, "0x");
 	for (i = 0; i < a->key_bits / 8; i++)
 		text_add(t, "%02x", a->key[i]);
+	if (bits)
+		text_add(t, " (%u bits)", a->key_bits);
 }
 
-static void text_algorithm(struct text *t, const char *word, const struct ipsp_algorithm *a, bool icv, bool keys)
+static void text_algorithm(struct text *t, const char *word, const struct ipsp_algorithm *a, bool keys, bool bits)
 {
 	if (!a->name[0])
 		return;
 	text_add(t, "\t%s %s ", word, a->name);
-	text_key(t, a, keys);
-	if (icv)
+	text_key(t, a, keys, bits);
+	if (a->icv_bits)
 		text_add(t, " %u", a->icv_bits);
 	text_add(t, "\n");
+}
+
+void state_text_algorithms(struct text *t, const struct ipsp_sa *sa, bool keys, bool bits)
+{
+	text_algorithm(t, "aead", &sa->aead, keys, bits);
+	text_algorithm(t, "auth-trunc", &sa->auth, keys, bits);
+	if (sa->protocol != IPSP_AH)
+		text_algorithm(t, "enc", &sa->cipher, keys, bits);
+	if (sa->encap_source)
+		text_add(t, "\tencap type espinudp sport %u dport %u addr %s\n", ntohs(sa->encap_source),
+			 ntohs(sa->encap_destination), sa->family == 4 ? "0.0.0.0" : "::");
 }
 
 void state_text(struct text *t, const struct state_line *line, bool keys)
@@ -543,13 +556,7 @@ void state_text(struct text *t, const struct state_line *line, bool keys)
 		if (sa->flags & flag_choice[i].value)
 			text_add(t, " %s", flag_choice[i].name);
 	text_add(t, "\n");
-	text_algorithm(t, "aead", &sa->aead, true, keys);
-	text_algorithm(t, "auth-trunc", &sa->auth, true, keys);
-	if (sa->protocol != IPSP_AH)
-		text_algorithm(t, "enc", &sa->cipher, false, keys);
-	if (sa->encap_source)
-		text_add(t, "\tencap type espinudp sport %u dport %u addr %s\n", ntohs(sa->encap_source),
-			 ntohs(sa->encap_destination), sa->family == 4 ? "0.0.0.0" : "::");
+	state_text_algorithms(t, sa, keys, false);
 	text_add(t, "\tdir %s\n\tsel ", sa->direction == IPSP_DIR_OUT ? "out" : "in");
 	protocol_selector_text(t, &sa->selector);
 	text_add(t, "\n");

@@ -24,6 +24,8 @@ int state_parse(struct words *w, struct state_line *line, bool is_id_only);
 int state_direction(struct words *w, struct state_line *line);
 /* As `ip xfrm state list`, the key only with keys. */
 void state_text(struct text *t, const struct state_line *line, bool keys);
+/* aead, auth-trunc, enc and encap, a line each; with `bits` as `ip -s` shows them. */
+void state_text_algorithms(struct text *t, const struct ipsp_sa *sa, bool keys, bool bits);
 
 /* Why an SA is only for `legacy yes`; NULL: it is not. */
 const char *state_weakness(const struct ipsp_sa *sa);
