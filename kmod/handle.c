@@ -52,7 +52,7 @@ static bool handle_addresses_ok(const struct ipsp_handle *h)
 	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
 }
 
-/* `fixed` holds at least an IP, maybe a UDP, and an ESP or AH header; NULL without integrity has no more. */
+/* `fixed` holds at least an IP, maybe a UDP, and an ESP or AH header; NULL alone has no more. */
 static bool handle_shape_ok(const struct ipsp_handle *h)
 {
 	u32 least = (h->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
