@@ -70,9 +70,10 @@ static bool packet_tuple4(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 static int packet_skip6(const struct sk_buff *skb, int at, u8 *nexthdr, __be16 *fragment)
 {
 	unsigned int ah = 0;
-	int flags = 0, end = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), nexthdr, fragment);
+	int flags = 0, begin = at + sizeof(struct ipv6hdr);
+	int end = ipv6_skip_exthdr(skb, begin, nexthdr, fragment);
 
-	if (end < 0 || (*fragment & htons(~0x7)) ||
+	if (end <= begin || (*fragment & htons(~0x7)) ||
 	    ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, &flags) < 0)
 		return end;
 	*nexthdr = NEXTHDR_AUTH;

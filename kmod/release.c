@@ -54,14 +54,19 @@ static void release_classify(struct compartment *c, struct ticket *t)
  */
 static bool release_use_out(struct ticket *t)
 {
-	u32 off = ipsp_handle_own_header(t->handle), header = t->header;
+	u32 off = ipsp_handle_own_header(t->handle), header = t->header, packets = 0, bytes = 0;
 	u32 left = t->skb->len - header, piece = t->piece ?: left, len;
 	struct sk_buff **at = &t->answer;
 
 	for (; *at && !ipsp_limit_is_reached(t->handle); at = &(*at)->next) {
 		len = min(left, piece);
-		ipsp_handle_used(t->handle, 1, header + len - off);
 		left -= len;
+		packets++;
+		bytes += header + len - off;
+		if ((*at)->next && !t->handle->limited)
+			continue;
+		ipsp_handle_used(t->handle, packets, bytes);
+		packets = bytes = 0;
 	}
 	kfree_skb_list(*at);
 	*at = NULL;
