@@ -104,6 +104,8 @@ $(B)/obj/%.o: %.c Makefile
 tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
+$(B)/tests/test_lifetime: $(B)/obj/daemon/manager/lifetime.o
+$(B)/tests/test_lifetime: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control))
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
 $(B)/tests/test_keyd: $(call objects,$(keyd_parts))

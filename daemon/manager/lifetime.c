@@ -79,6 +79,15 @@ static bool lifetime_waits_for_use(const struct database_sa *sa)
 	return !sa->first_used && (sa->limit.use[LIMIT_SOFT] || sa->limit.use[LIMIT_HARD]);
 }
 
+/* Once, whoever of the managers it was, and however often its deletion fails. */
+static void lifetime_tell(struct manager *m, struct database_sa *sa, const struct ipsp_handle *h, __u32 what)
+{
+	if (sa->told & what)
+		return;
+	sa->told |= what;
+	event_expire(m, &sa->sa, h, what == IPSP_EXPIRED_HARD);
+}
+
 /* Deals with one; returns when it is to be looked at again. */
 static uint64_t lifetime_check(struct manager *m, struct database_sa *sa)
 {
@@ -90,14 +99,12 @@ static uint64_t lifetime_check(struct manager *m, struct database_sa *sa)
 	if (lifetime_waits_for_use(sa) && h.used_first)
 		lifetime_first_use(m, sa, &h);
 	if ((h.expired & IPSP_EXPIRED_HARD) || now >= lifetime_end(sa, LIMIT_HARD)) {
-		event_expire(m, &sa->sa, &h, true);
+		lifetime_tell(m, sa, &h, IPSP_EXPIRED_HARD);
 		return sa_delete(m, sa) ? now + LIFETIME_SECOND : due;
 	}
-	if (!sa->told && ((h.expired & IPSP_EXPIRED_SOFT) || now >= lifetime_end(sa, LIMIT_SOFT))) {
-		sa->told = 1;
-		event_expire(m, &sa->sa, &h, false);
-	}
-	if (!sa->told)
+	if ((h.expired & IPSP_EXPIRED_SOFT) || now >= lifetime_end(sa, LIMIT_SOFT))
+		lifetime_tell(m, sa, &h, IPSP_EXPIRED_SOFT);
+	if (!(sa->told & IPSP_EXPIRED_SOFT))
 		due = lifetime_end(sa, LIMIT_SOFT);
 	due = lifetime_sooner(due, lifetime_end(sa, LIMIT_HARD));
 	return lifetime_waits_for_use(sa) ? lifetime_sooner(due, now + LIFETIME_SECOND) : due;

@@ -34,7 +34,7 @@ struct database_sa {
 	uint64_t added;			/* ns, CLOCK_BOOTTIME */
 	uint64_t added_real;		/* ns, CLOCK_REALTIME: to be shown */
 	uint64_t first_used;		/* ns, CLOCK_BOOTTIME; 0: not known, or nobody asked */
-	__u32 told;			/* 1: its soft expiry */
+	__u32 told;			/* IPSP_EXPIRED_* */
 	__u32 reserved;
 };
 
