@@ -168,6 +168,30 @@ static void test_numbers(void)
 	TAKEN(IN, h.window = 0);
 }
 
+/* Any limits are taken, and are told again; SET moves the moment and nothing else of them. */
+static void test_limits(void)
+{
+	struct ipsp_handle h = good(OUT, 1900, 3), to, out;
+
+	TAKEN(OUT, (h.soft_bytes = 9, h.hard_bytes = 8));
+	TAKEN(IN, (h.soft_packets = 1, h.hard_packets = ~0ull, h.until = 1));
+	h.soft_bytes = 1;
+	h.hard_bytes = 2;
+	h.soft_packets = 3;
+	h.hard_packets = 4;
+	h.until = ~0ull;
+	TAP_EQUAL(add(&h), 0, "all limits");
+	out = get(&h);
+	tap(out.soft_bytes == 1 && out.hard_bytes == 2 && out.soft_packets == 3 && out.hard_packets == 4 &&
+	    out.until == ~0ull && !out.expired, "GET tells them, and that none was reached");
+	to = (struct ipsp_handle){ .id = h.id, .until = 77, .hard_bytes = 99 };
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_HANDLE_SET, &to), 0, "SET of the moment");
+	out = get(&h);
+	tap(out.until == 77 && out.hard_bytes == 2, "moves it, and nothing else");
+	TAP_EQUAL(set(&h, 0, 0), 0, "SET without one");
+	TAP_EQUAL(get(&h).until, 77, "leaves it");
+	del(&h);
+}
 
 /* ---- identity --------------------------------------------------------------------------------- */
 
@@ -334,6 +358,7 @@ int main(int argc, char **argv)
 	begin(0);
 	test_shape();
 	test_numbers();
+	test_limits();
 	test_identity();
 	test_room();
 	test_outbound();
