@@ -147,7 +147,7 @@ static u32 out_header6(const struct sk_buff *skb, const struct ticket *t)
 static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
 {
 	const struct ipsp_handle *h = &t->handle->config;
-	const struct ip_esp_hdr *esp;
+	const struct numbered *numbered;
 	u32 at;
 
 	if (skb_headlen(skb) < sizeof(struct iphdr))
@@ -161,12 +161,13 @@ static u32 out_check(struct sk_buff *skb, const struct ticket *t, u64 number)
 			return IPSP_BROKEN_HEADER;
 		at += sizeof(struct udphdr);
 	}
-	if (at + sizeof(*esp) > skb_headlen(skb))
+	at += ipsp_numbered_at(h->protocol);
+	if (at + sizeof(*numbered) > skb_headlen(skb))
 		return IPSP_BROKEN_HEADER;
-	esp = (const struct ip_esp_hdr *)(skb_network_header(skb) + at);
-	if (esp->spi != h->spi)
+	numbered = (const struct numbered *)(skb_network_header(skb) + at);
+	if (numbered->spi != h->spi)
 		return IPSP_BROKEN_HEADER;
-	if (ntohl(esp->seq_no) != (u32)number)
+	if (ntohl(numbered->number) != (u32)number)
 		return IPSP_BROKEN_NUMBER;
 	skb->protocol = h->family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
 	return 0;
@@ -319,11 +320,14 @@ static u32 in_check(struct stack *s, struct ticket *t, struct sk_buff *skb)
 	return 0;
 }
 
-/* No packet is longer than those it came out of. */
+/* No packet is longer than those it came out of; BEET brings its own header back. */
 static u32 in_bound(const struct ticket *t)
 {
 	const struct ticket *merged;
 	u32 len = t->skb->len;
+
+	if (t->handle->config.mode == IPSP_SA_BEET)
+		len += sizeof(struct ipv6hdr);
 
 	list_for_each_entry(merged, &t->run, list)
 		len += merged->skb->len;

@@ -277,7 +277,7 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 /* For tickets that own their packet: on refusal all is freed and counted. */
 static void deal_packet(struct compartment *c, struct ticket *t)
 {
-	u32 reason = deal_enqueue(c, t);
+	u32 reason = ipsp_limit_is_reached(t->handle) ? IPSP_DROP_EXPIRED : deal_enqueue(c, t);
 
 	if (!reason)
 		return;
@@ -333,21 +333,23 @@ static u8 packet_protocol(const struct sk_buff *skb)
  * How many numbers: the kernel's upper bound of the segments at this MTU. What is not
  * used is skipped on the wire. A plain TCP packet that is too long is cut as well.
  */
-static u32 packet_count(const struct sk_buff *skb, u32 mtu)
+static u32 packet_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *piece)
 {
-	u32 header, room, size = skb_shinfo(skb)->gso_size;
+	u32 room, size = skb_shinfo(skb)->gso_size;
 
-	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb))
-		return DIV_ROUND_UP(skb->len - skb_transport_offset(skb) - 8, size);
+	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb)) {
+		*header = skb_transport_offset(skb) + 8;
+		*piece = size;
+		return DIV_ROUND_UP(skb->len - *header, size);
+	}
 	if (!skb_is_gso(skb) && (skb->len <= mtu || packet_protocol(skb) != IPPROTO_TCP))
 		return 1;
-	header = packet_header_len(skb);
-	if (header + 8 > mtu || header >= skb->len)
+	*header = packet_header_len(skb);
+	if (*header + 8 > mtu || *header >= skb->len)
 		return 1;
-	room = mtu - header;
-	if (size && size < room)
-		room = size;
-	return DIV_ROUND_UP(skb->len - header, room);
+	room = mtu - *header;
+	*piece = size && size < room ? size : room;
+	return DIV_ROUND_UP(skb->len - *header, *piece);
 }
 
 static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_buff *skb,
@@ -373,7 +375,7 @@ static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_
 	}
 	t->flags = flags;
 	t->mtu = mtu;
-	t->count = packet_count(skb, mtu);
+	t->count = packet_count(skb, mtu, &t->header, &t->piece);
 	deal_packet(c, t);
 }
 
@@ -425,7 +427,7 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	}
 	t->handle = h;
 	t->first = number;
-	t->nomerge = nomerge;
+	t->nomerge = nomerge || ipsp_limit_is_near(h);
 	t->count = 1;
 	t->ifindex = ifindex;
 	skb_dst_drop(skb);

@@ -43,6 +43,8 @@ struct ticket {
 	struct handle *handle;		/* referenced; protect, unprotect */
 	u64 first;			/* stamped numbers */
 	u32 count;
+	u32 header;			/* protect, to be cut: bytes that each segment repeats, */
+	u32 piece;			/* and what it holds behind them; else 0 */
 	struct flow *flow;		/* referenced; classify */
 	u64 dealt_at;			/* ns */
 	/* the answer */

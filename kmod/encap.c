@@ -73,7 +73,7 @@ void ipsp_encap_seen(struct compartment *c, struct handle *h, const struct sk_bu
 	spin_lock_bh(&c->lock);
 	h->peer = now;
 	spin_unlock_bh(&c->lock);
-	ipsp_mailbox_event_of(c, IPSP_EVENT_MAPPING, h->config.id, 0);
+	ipsp_mailbox_event_of(c, IPSP_EVENT_MAPPING, 0, h->config.id, 0);
 }
 
 /* ---- super-packets ----------------------------------------------------------------------- */

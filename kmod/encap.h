@@ -21,6 +21,16 @@ static inline u8 ipsp_encap_protocol(const struct ipsp_handle *h)
 	return ipsp_encap_is(h) ? IPPROTO_UDP : h->protocol;
 }
 
+/* SPI and number, which ESP has in front and AH behind four bytes. */
+struct numbered {
+	__be32 spi, number;
+};
+
+static inline u32 ipsp_numbered_at(u8 protocol)
+{
+	return protocol == IPPROTO_AH ? 4 : 0;
+}
+
 /* Is this tuple that of a packet of h, as it is on the wire? Its source may have moved (NAT). */
 bool ipsp_encap_carries(const struct handle *h, const struct ipsp_tuple *t);
 

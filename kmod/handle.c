@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/udp.h>
+#include <net/ah.h>
+#include <net/esp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "compartment.h"
@@ -28,14 +30,6 @@ static const struct rhashtable_params handle_params = {
 static struct workqueue_struct *handle_wq;
 
 /* ---- checks ---------------------------------------------------------------------- */
-
-static int handle_check_served(const struct ipsp_handle *h)
-{
-	if (h->protocol == IPPROTO_AH || h->mode == IPSP_SA_BEET || h->soft_bytes ||
-	    h->hard_bytes || h->soft_packets || h->hard_packets)
-		return -EOPNOTSUPP;
-	return 0;
-}
 
 /* Extended numbers are inferred from the window: without one there is nothing to go by. */
 static int handle_check_numbers(const struct ipsp_handle *h)
@@ -58,16 +52,23 @@ static bool handle_addresses_ok(const struct ipsp_handle *h)
 	       (!memchr_inv(h->source + 4, 0, 12) && !memchr_inv(h->destination + 4, 0, 12));
 }
 
-/* `fixed` holds at least an IP, maybe a UDP, and an ESP header; NULL without integrity has no more. */
+/* `fixed` holds at least an IP, maybe a UDP, and an ESP or AH header; NULL alone has no more. */
 static bool handle_shape_ok(const struct ipsp_handle *h)
 {
-	u32 least = (h->family == 4 ? 28 : 48) + (ipsp_encap_is(h) ? sizeof(struct udphdr) : 0);
+	u32 least = (h->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr)) +
+		    (h->protocol == IPPROTO_AH ? sizeof(struct ip_auth_hdr) :
+						 sizeof(struct ip_esp_hdr)) +
+		    (ipsp_encap_is(h) ? sizeof(struct udphdr) : 0);
 
 	if (h->inner_family && h->inner_family != 4 && h->inner_family != 6)
 		return false;
 	if (!h->encap_source != !h->encap_destination)
 		return false;
+	if (h->protocol == IPPROTO_AH && (ipsp_encap_is(h) || h->mode == IPSP_SA_BEET))
+		return false;
 	if (h->mode == IPSP_SA_TRANSPORT && h->inner_family && h->inner_family != h->family)
+		return false;
+	if (h->mode == IPSP_SA_BEET && !h->inner_family)
 		return false;
 	return h->fixed >= least && h->fixed <= 512 && is_power_of_2(h->align) &&
 	       h->align <= 256;
@@ -85,7 +86,7 @@ static int handle_check(const struct ipsp_handle *h)
 	if (ntohl(h->spi) < 256 || (h->mark & ~h->mark_mask) || !handle_addresses_ok(h) ||
 	    !handle_shape_ok(h))
 		return -EINVAL;
-	return handle_check_served(h) ?: handle_check_numbers(h);
+	return handle_check_numbers(h);
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -179,6 +180,7 @@ static struct handle *handle_new(struct compartment *c, const struct ipsp_handle
 	if (!h)
 		return ERR_PTR(-ENOMEM);
 	h->config = *config;
+	ipsp_limit_init(h);
 	err = handle_parts(h, c->net);
 	if (err) {
 		kfree(h);
@@ -277,6 +279,7 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h;
+	int err;
 
 	lockdep_assert_held(&c->admin);
 	if ((config->flags & ~IPSP_HANDLEF_ALL) ||
@@ -287,7 +290,12 @@ int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 		return -ENOENT;
 	if (h->config.direction == IPSP_DIR_IN && config->ceiling)
 		return -EINVAL;
-	return ipsp_counter_raise(h->counter, config->next, config->ceiling);
+	err = ipsp_counter_raise(h->counter, config->next, config->ceiling);
+	if (!err && config->until) {
+		WRITE_ONCE(h->config.until, config->until);
+		WRITE_ONCE(h->limited, true);
+	}
+	return err;
 }
 
 int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config)
@@ -319,6 +327,7 @@ int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 	config->integrity_failed = atomic64_read(&h->integrity);
 	config->used_first = READ_ONCE(h->used_first);
 	config->used_last = READ_ONCE(h->used_last);
+	config->expired = READ_ONCE(h->expired);
 	spin_lock_bh(&c->lock);
 	memcpy(config->peer, h->peer.address, sizeof(config->peer));
 	config->peer_port = h->peer.port;
@@ -380,16 +389,26 @@ struct handle *ipsp_handle_of_state(const struct xfrm_state *x)
 	return h && h->xs == x ? h : NULL;
 }
 
+u32 ipsp_handle_own_header(const struct handle *h)
+{
+	const struct ipsp_handle *c = &h->config;
+
+	if (c->mode == IPSP_SA_TUNNEL)
+		return 0;
+	return (c->mode == IPSP_SA_BEET ? c->inner_family : c->family) == 4 ?
+	       sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
 /* As xfrm_state_mtu(): IPv6 may not be told less than its least, so the outside fragments. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu)
 {
 	const struct ipsp_handle *c = &h->config;
 	u32 room = path_mtu > c->fixed ? (path_mtu - c->fixed) & ~((u32)c->align - 1) : 0;
 	u32 least = c->family == 4 ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
+	u32 trailer = c->protocol == IPPROTO_ESP ? 2 : 0;
 
-	if (c->mode == IPSP_SA_TRANSPORT)
-		room += c->family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
-	return max(room, least + 2) - 2;
+	room += ipsp_handle_own_header(h);
+	return max(room, least + trailer) - trailer;
 }
 
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)

@@ -39,6 +39,8 @@ struct handle {
 	struct dst_cache outer;		/* route to the tunnel's other end, mark 0 */
 	struct encap_peer peer;		/* inbound, ESP in UDP: written under c->lock */
 	bool dead;			/* deleted: takes no new ticket */
+	bool limited;			/* config bears limits */
+	unsigned long expired;		/* IPSP_EXPIRED_* that were told; test_and_set_bit() */
 	atomic64_t packets, bytes, dropped, replayed, integrity;
 	u64 used_first, used_last;	/* ns, realtime, coarse */
 	struct work_struct end;		/* the last reference went */
@@ -69,9 +71,17 @@ void ipsp_handle_put(struct handle *h);
 /* The handle an xfrm_state of a secpath belongs to, or NULL if it is not ours. RCU. */
 struct handle *ipsp_handle_of_state(const struct xfrm_state *x);
 
+/* The IP header of the packet that is not protected with it: transport mode and BEET. */
+u32 ipsp_handle_own_header(const struct handle *h);
 /* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68; 1280 in IPv6. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
+
+/* limit.c: at a limit one more packet is refused, and the manager told, once. */
+void ipsp_limit_init(struct handle *h);
+bool ipsp_limit_is_reached(struct handle *h);
+/* So near that what is pending may reach it: then no packet is merged with others. */
+bool ipsp_limit_is_near(const struct handle *h);
 
 /* counter.c: numbers and windows, named by key; they outlive their handles. */
 int ipsp_counter_init(void);

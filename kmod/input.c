@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * input.c - ESP from the wire: the SPI decides whose it is
+ * input.c - ESP and AH from the wire: the SPI decides whose it is
  *
  * The kernel's own protocol demultiplexer calls us with reassembled packets, extension
  * headers done. An SPI that no compartment owns is somebody else's: -EINVAL, and the next
@@ -43,20 +43,21 @@ static bool input_is_from_peer(const struct handle *h, const struct sk_buff *skb
  * Nobody has judged the source of what is taken early: only the other end's own is, any
  * other goes on to be routed, where martians end, and comes back here.
  */
-static int input_esp(struct sk_buff *skb, u8 family, bool early, bool encap)
+static int input_take(struct sk_buff *skb, u8 family, u8 protocol, bool early, bool encap)
 {
+	const u32 at = ipsp_numbered_at(protocol);
 	struct net *net = dev_net(skb->dev);
 	const void *destination;
-	struct ip_esp_hdr *esp;
+	struct numbered *numbered;
 	struct handle *h;
 	bool fresh;
 	u64 number;
 
-	if (!pskb_may_pull(skb, sizeof(*esp)))
+	if (!pskb_may_pull(skb, at + sizeof(*numbered)))
 		return -EINVAL;
 	destination = family == 4 ? (void *)&ip_hdr(skb)->daddr : (void *)&ipv6_hdr(skb)->daddr;
-	esp = (struct ip_esp_hdr *)skb->data;
-	h = ipsp_handle_find_in(net, family, destination, IPPROTO_ESP, esp->spi);
+	numbered = (struct numbered *)(skb->data + at);
+	h = ipsp_handle_find_in(net, family, destination, protocol, numbered->spi);
 	if (!h || (early && !input_is_from_peer(h, skb, family)))
 		return -EINVAL;
 	if (ipsp_encap_is(&h->config) != encap) {
@@ -64,7 +65,7 @@ static int input_esp(struct sk_buff *skb, u8 family, bool early, bool encap)
 		return 0;
 	}
 	skb_reset_transport_header(skb);
-	number = ipsp_counter_infer(h->counter, ntohl(esp->seq_no));
+	number = ipsp_counter_infer(h->counter, ntohl(numbered->number));
 	if (!ipsp_counter_check(h->counter, number, &fresh)) {
 		input_drop(h, skb, IPSP_DROP_REPLAY);
 		return 0;
@@ -113,7 +114,7 @@ u32 ipsp_input_early(const struct sk_buff *skb, const struct nf_hook_state *stat
 bool ipsp_input_take(struct sk_buff *skb, u32 header, bool encap)
 {
 	__skb_pull(skb, header);
-	if (!input_esp(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6, !encap, encap))
+	if (!input_take(skb, skb->protocol == htons(ETH_P_IP) ? 4 : 6, IPPROTO_ESP, !encap, encap))
 		return true;
 	__skb_push(skb, header);
 	return false;
@@ -123,12 +124,22 @@ bool ipsp_input_take(struct sk_buff *skb, u32 header, bool encap)
 
 static int input_esp4(struct sk_buff *skb)
 {
-	return input_esp(skb, 4, false, false);
+	return input_take(skb, 4, IPPROTO_ESP, false, false);
 }
 
 static int input_esp6(struct sk_buff *skb)
 {
-	return input_esp(skb, 6, false, false);
+	return input_take(skb, 6, IPPROTO_ESP, false, false);
+}
+
+static int input_ah4(struct sk_buff *skb)
+{
+	return input_take(skb, 4, IPPROTO_AH, false, false);
+}
+
+static int input_ah6(struct sk_buff *skb)
+{
+	return input_take(skb, 6, IPPROTO_AH, false, false);
 }
 
 /*
@@ -146,7 +157,7 @@ static int input_from_socket(struct sk_buff *skb, int nexthdr, __be32 spi, int e
 		ip_hdr(skb)->tot_len = htons(len);
 	else
 		ipv6_hdr(skb)->payload_len = htons(len - sizeof(struct ipv6hdr));
-	return input_esp(skb, family, false, true);
+	return input_take(skb, family, IPPROTO_ESP, false, true);
 }
 
 static int input_no_callback(struct sk_buff *skb, int err)
@@ -161,61 +172,99 @@ static int input_no_callback(struct sk_buff *skb, int err)
 static int input_error4(struct sk_buff *skb, u32 info)
 {
 	const struct iphdr *ip = (const struct iphdr *)skb->data;
-	const struct ip_esp_hdr *esp = (const void *)(skb->data + ip->ihl * 4);
-	struct net *net = dev_net(skb->dev);
+	const u8 protocol = ip->protocol == IPPROTO_AH ? IPPROTO_AH : IPPROTO_ESP;
+	const struct numbered *numbered = (const void *)(skb->data + ip->ihl * 4 +
+							 ipsp_numbered_at(protocol));
 
-	if (!ipsp_handle_find_out(net, 4, &ip->daddr, IPPROTO_ESP, esp->spi))
+	if (!ipsp_handle_find_out(dev_net(skb->dev), 4, &ip->daddr, protocol, numbered->spi))
 		return -ENOENT;
 	if (icmp_hdr(skb)->type == ICMP_DEST_UNREACH && icmp_hdr(skb)->code == ICMP_FRAG_NEEDED)
-		ipv4_update_pmtu(skb, net, info, 0, IPPROTO_ESP);
+		ipv4_update_pmtu(skb, dev_net(skb->dev), info, 0, protocol);
 	return 0;
 }
 
-static int input_error6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code,
-			int offset, __be32 info)
+static int input_error6(struct sk_buff *skb, u8 protocol, u8 type, int offset, __be32 info)
 {
 	const struct ipv6hdr *ip = (const struct ipv6hdr *)skb->data;
-	const struct ip_esp_hdr *esp = (const void *)(skb->data + offset);
+	const struct numbered *numbered = (const void *)(skb->data + offset +
+							 ipsp_numbered_at(protocol));
 	struct net *net = dev_net(skb->dev);
 
-	if (!ipsp_handle_find_out(net, 6, &ip->daddr, IPPROTO_ESP, esp->spi))
+	if (!ipsp_handle_find_out(net, 6, &ip->daddr, protocol, numbered->spi))
 		return -ENOENT;
 	if (type == ICMPV6_PKT_TOOBIG)
 		ip6_update_pmtu(skb, net, info, 0, 0, sock_net_uid(net, NULL));
 	return 0;
 }
 
-static struct xfrm4_protocol input_protocol4 = {
-	.handler = input_esp4,
-	.input_handler = input_from_socket,
-	.cb_handler = input_no_callback,
-	.err_handler = input_error4,
-	.priority = 1000,
-};
-
-static struct xfrm6_protocol input_protocol6 = {
-	.handler = input_esp6,
-	.input_handler = input_from_socket,
-	.cb_handler = input_no_callback,
-	.err_handler = input_error6,
-	.priority = 1000,
-};
-
-int ipsp_input_init(void)
+static int input_error_esp6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code,
+			    int offset, __be32 info)
 {
-	int err = xfrm4_protocol_register(&input_protocol4, IPPROTO_ESP);
+	return input_error6(skb, IPPROTO_ESP, type, offset, info);
+}
 
+static int input_error_ah6(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type, u8 code,
+			   int offset, __be32 info)
+{
+	return input_error6(skb, IPPROTO_AH, type, offset, info);
+}
+
+static struct xfrm4_protocol input_protocols4[] = {
+	{ .handler = input_esp4, .input_handler = input_from_socket },
+	{ .handler = input_ah4 },
+};
+
+static struct xfrm6_protocol input_protocols6[] = {
+	{ .handler = input_esp6, .input_handler = input_from_socket,
+	  .err_handler = input_error_esp6 },
+	{ .handler = input_ah6, .err_handler = input_error_ah6 },
+};
+
+static const u8 input_number[] = { IPPROTO_ESP, IPPROTO_AH };
+
+/* Deregistering waits for the readers. */
+static void input_deregister(u32 count)
+{
+	while (count--) {
+		xfrm6_protocol_deregister(&input_protocols6[count], input_number[count]);
+		xfrm4_protocol_deregister(&input_protocols4[count], input_number[count]);
+	}
+}
+
+static int input_register(u32 i)
+{
+	struct xfrm4_protocol *p4 = &input_protocols4[i];
+	struct xfrm6_protocol *p6 = &input_protocols6[i];
+	int err;
+
+	p4->err_handler = input_error4;
+	p4->cb_handler = p6->cb_handler = input_no_callback;
+	p4->priority = p6->priority = 1000;
+	err = xfrm4_protocol_register(p4, input_number[i]);
 	if (err)
 		return err;
-	err = xfrm6_protocol_register(&input_protocol6, IPPROTO_ESP);
+	err = xfrm6_protocol_register(p6, input_number[i]);
 	if (err)
-		xfrm4_protocol_deregister(&input_protocol4, IPPROTO_ESP);
+		xfrm4_protocol_deregister(p4, input_number[i]);
 	return err;
 }
 
-/* Deregistering waits for the readers. */
+int ipsp_input_init(void)
+{
+	int err;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(input_number); i++) {
+		err = input_register(i);
+		if (err) {
+			input_deregister(i);
+			return err;
+		}
+	}
+	return 0;
+}
+
 void ipsp_input_exit(void)
 {
-	xfrm6_protocol_deregister(&input_protocol6, IPPROTO_ESP);
-	xfrm4_protocol_deregister(&input_protocol4, IPPROTO_ESP);
+	input_deregister(ARRAY_SIZE(input_number));
 }

@@ -159,9 +159,9 @@ void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, 
 	event_post(&c->mailbox, &e, pid);
 }
 
-void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 handle, u64 count)
+void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 cause, u32 handle, u64 count)
 {
-	struct ipsp_event e = { .event = event, .handle = handle, .count = count };
+	struct ipsp_event e = { .event = event, .cause = cause, .handle = handle, .count = count };
 
 	event_post(&c->mailbox, &e, NULL);
 }

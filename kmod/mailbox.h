@@ -36,7 +36,7 @@ void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, 
 			u64 count);
 
 /* The same about a handle. */
-void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 handle, u64 count);
+void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 cause, u32 handle, u64 count);
 
 /* Under c->admin, as manager or admin. -EBUSY: there is a manager, and its mm lives. */
 int ipsp_mailbox_enter(struct port_file *p, u32 role);

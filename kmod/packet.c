@@ -11,6 +11,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
+#include "encap.h"
 #include "redirector.h"
 
 static bool packet_has_ports(u8 protocol)
@@ -62,6 +63,23 @@ static bool packet_tuple4(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 	return true;
 }
 
+/*
+ * As ipv6_skip_exthdr(), which takes AH for an extension header too: here it is the protocol
+ * of an SA, like ESP.
+ */
+static int packet_skip6(const struct sk_buff *skb, int at, u8 *nexthdr, __be16 *fragment)
+{
+	unsigned int ah = 0;
+	int flags = 0, begin = at + sizeof(struct ipv6hdr);
+	int end = ipv6_skip_exthdr(skb, begin, nexthdr, fragment);
+
+	if (end <= begin || (*fragment & htons(~0x7)) ||
+	    ipv6_find_hdr(skb, &ah, NEXTHDR_AUTH, NULL, &flags) < 0)
+		return end;
+	*nexthdr = NEXTHDR_AUTH;
+	return ah;
+}
+
 static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 {
 	int at = skb_network_offset(skb);
@@ -76,7 +94,7 @@ static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 	memcpy(t->source, &ip->saddr, 16);
 	memcpy(t->destination, &ip->daddr, 16);
 	nexthdr = ip->nexthdr;
-	at = ipv6_skip_exthdr(skb, at + sizeof(copy), &nexthdr, &fragment);
+	at = packet_skip6(skb, at, &nexthdr, &fragment);
 	if (at < 0)
 		return false;
 	/* at a later fragment the walk stops in front of the fragment header */
@@ -140,7 +158,7 @@ static int packet_transport(const struct sk_buff *skb, u8 family)
 	if (family == 4)
 		return ip_hdr(skb)->frag_off & htons(IP_OFFSET) ? -1 : at + ip_hdrlen(skb);
 	nexthdr = ipv6_hdr(skb)->nexthdr;
-	at = ipv6_skip_exthdr(skb, at + sizeof(struct ipv6hdr), &nexthdr, &fragment);
+	at = packet_skip6(skb, at, &nexthdr, &fragment);
 	return fragment & htons(~0x7) ? -1 : at;
 }
 
@@ -149,16 +167,17 @@ bool ipsp_packet_spi(const struct sk_buff *skb, const struct ipsp_tuple *t, __be
 	const __be32 *p;
 	int at;
 
-	if (t->protocol != IPPROTO_ESP && t->protocol != IPPROTO_UDP)
+	if (t->protocol != IPPROTO_ESP && t->protocol != IPPROTO_AH && t->protocol != IPPROTO_UDP)
 		return false;
 	at = packet_transport(skb, t->family);
 	if (at < 0)
 		return false;
 	if (t->protocol == IPPROTO_UDP)
 		at += sizeof(struct udphdr);
+	at += ipsp_numbered_at(t->protocol);
 	p = skb_header_pointer(skb, at, sizeof(*spi), spi);
 	if (!p)
 		return false;
 	*spi = *p;
-	return *spi || t->protocol == IPPROTO_ESP;
+	return *spi || t->protocol != IPPROTO_UDP;
 }

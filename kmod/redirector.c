@@ -155,15 +155,16 @@ static bool redirector_is_own(struct net *net, const struct sk_buff *skb,
 			      const struct ipsp_tuple *t)
 {
 	const struct ipsp_net *n = ipsp_net(net);
+	const u8 protocol = t->protocol == IPPROTO_AH ? IPPROTO_AH : IPPROTO_ESP;
 	const struct handle *h;
 	__be32 spi;
 
-	if (!(t->protocol == IPPROTO_ESP && atomic_read(&n->handles_out)) &&
+	if (!(t->protocol == protocol && atomic_read(&n->handles_out)) &&
 	    !(t->protocol == IPPROTO_UDP && atomic_read(&n->handles_encap[IPSP_DIR_OUT])))
 		return false;
 	if (!ipsp_packet_spi(skb, t, &spi))
 		return false;
-	h = ipsp_handle_find_out(net, t->family, t->destination, IPPROTO_ESP, spi);
+	h = ipsp_handle_find_out(net, t->family, t->destination, protocol, spi);
 	return h && ipsp_encap_carries(h, t);
 }
 
@@ -484,7 +485,8 @@ static bool redirector_is_ours_to_open(struct net *net, const struct sk_buff *sk
 	const void *destination;	/* as the handler sees it: behind DNAT */
 	__be32 spi;
 
-	if (t->direction != IPSP_DIR_IN || t->protocol != IPPROTO_ESP)
+	if (t->direction != IPSP_DIR_IN ||
+	    (t->protocol != IPPROTO_ESP && t->protocol != IPPROTO_AH))
 		return false;
 	if (!ipsp_packet_spi(skb, t, &spi))
 		return l->flags & IPSP_PKT_FRAGMENT;

@@ -122,6 +122,15 @@ static void out_send(struct net *net, struct sk_buff *skb)
 	ip6_local_out(net, skb->sk, skb);
 }
 
+/* Nobody cuts a super-packet of AH. */
+static struct sk_buff *out_alone(struct sk_buff *head, u32 mtu)
+{
+	struct sk_buff *rest = head->next;
+
+	skb_mark_not_on_list(head);
+	return rest;
+}
+
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, t->handle, t->skb);
@@ -131,7 +140,8 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 
 	if (!path)
 		return IPSP_DROP_GONE;
-	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather : ipsp_offload_gather;
+	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather :
+		 t->handle->config.protocol == IPPROTO_AH ? out_alone : ipsp_offload_gather;
 	mtu = dst_mtu(path);
 	ipsp_redirector_sending(true);
 	for (skb = t->answer; skb; skb = next) {
@@ -147,7 +157,6 @@ u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 	dst_release(path);
 	ipsp_count_add(c, OUT_PACKETS, packets);
 	ipsp_count_add(c, OUT_BYTES, bytes);
-	ipsp_handle_used(t->handle, packets, bytes);
 	return 0;
 }
 
@@ -252,7 +261,6 @@ u32 ipsp_reinject_in(struct compartment *c, struct ticket *t)
 	in_link_header(skb, t->skb);
 	ipsp_count(c, IN_PACKETS);
 	ipsp_count_add(c, IN_BYTES, skb->len);
-	ipsp_handle_used(t->handle, 1, t->skb->len);
 	gro_cells_receive(&reinject_cells, skb);
 	return 0;
 }

@@ -7,6 +7,7 @@
  * `releasing` set may go home.
  */
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include "compat/compat.h"
 #include "compartment.h"
 #include "encap.h"
@@ -47,9 +48,36 @@ static void release_classify(struct compartment *c, struct ticket *t)
 	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, t->generation);
 }
 
+/*
+ * Counts each segment, as long as the limits allow it; what is behind goes. A segment's
+ * own length is not known, but how the packet was cut is. false: none is left.
+ */
+static bool release_use_out(struct ticket *t)
+{
+	u32 off = ipsp_handle_own_header(t->handle), header = t->header, packets = 0, bytes = 0;
+	u32 left = t->skb->len - header, piece = t->piece ?: left, len;
+	struct sk_buff **at = &t->answer;
+
+	for (; *at && !ipsp_limit_is_reached(t->handle); at = &(*at)->next) {
+		len = min(left, piece);
+		left -= len;
+		packets++;
+		bytes += header + len - off;
+		if ((*at)->next && !t->handle->limited)
+			continue;
+		ipsp_handle_used(t->handle, packets, bytes);
+		packets = bytes = 0;
+	}
+	kfree_skb_list(*at);
+	*at = NULL;
+	return t->answer;
+}
+
 static void release_protect(struct compartment *c, struct ticket *t)
 {
-	if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
+	if (t->verdict == IPSP_VERDICT_TRANSFORMED && !release_use_out(t)) {
+		release_counted(c, t, IPSP_DROP_EXPIRED);
+	} else if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
 		release_counted(c, t, ipsp_reinject_out(c, t));
 	} else if (t->verdict == IPSP_VERDICT_TOOBIG) {
 		ipsp_count(c, TOOBIG);
@@ -82,7 +110,6 @@ static void release_run(struct compartment *c, struct ticket *t)
 	list_for_each_entry(merged, &t->run, list) {
 		if (t->verdict == IPSP_VERDICT_TRANSFORMED) {
 			ipsp_count(c, MERGED);
-			ipsp_handle_used(t->handle, 1, merged->skb->len);
 		} else {
 			merged->reason = t->reason;
 			release_drop(c, merged);
@@ -90,14 +117,38 @@ static void release_run(struct compartment *c, struct ticket *t)
 	}
 }
 
+static void release_refuse(struct ticket *t, u32 reason)
+{
+	t->verdict = IPSP_VERDICT_DROP;
+	t->reason = reason;
+	if (reason == IPSP_DROP_REPLAY)
+		atomic64_inc(&t->handle->replayed);
+}
+
+/* The carrier, and each of its run with the headers that the carrier has once. */
+static void release_use_in(struct ticket *t)
+{
+	const struct sk_buff *skb = t->answer;
+	u32 off = ipsp_handle_own_header(t->handle), header;
+	struct ticket *merged;
+
+	ipsp_handle_used(t->handle, 1, skb->len - off);
+	if (list_empty(&t->run))
+		return;
+	header = skb_transport_offset(skb) + tcp_hdrlen(skb);
+	list_for_each_entry(merged, &t->run, list)
+		ipsp_handle_used(t->handle, 1, header - off);
+}
+
 static void release_unprotect(struct compartment *c, struct ticket *t)
 {
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED || t->reason == IPSP_DROP_DUMMY) {
-		if (!release_accept(t)) {
-			t->verdict = IPSP_VERDICT_DROP;
-			t->reason = IPSP_DROP_REPLAY;
-			atomic64_inc(&t->handle->replayed);
-		}
+		if (ipsp_limit_is_reached(t->handle))
+			release_refuse(t, IPSP_DROP_EXPIRED);
+		else if (!release_accept(t))
+			release_refuse(t, IPSP_DROP_REPLAY);
+		else if (t->verdict == IPSP_VERDICT_TRANSFORMED)
+			release_use_in(t);
 	}
 	release_run(c, t);
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED && ipsp_encap_is(&t->handle->config))

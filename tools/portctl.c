@@ -24,6 +24,7 @@ static const struct command {
 	{ "poison", poison_main, "list NAME | save NAME [FILE]", NULL },
 	{ "relay", relay_main, "enable | disable | show: XFRM netlink to ipsec-port-keyd", NULL },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
+	{ "events", manager_main, "-c NAME events: the last expiries, as ip xfrm monitor", "-c" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
 };
 
@@ -164,8 +165,6 @@ static int dispatch(const struct portctl *p, struct words *w)
 	for (i = 0; i < COMMANDS; i++)
 		if (!strcmp(name, commands[i].name))
 			return options_of(p, &commands[i]) ?: commands[i].run(p, w);
-	if (!strcmp(name, "events") || !strcmp(name, "relay"))
-		return portctl_usage("command \"%s\": not served yet", name);
 	return portctl_usage("command \"%.60s\": allowed: %s", name, list);
 }
 

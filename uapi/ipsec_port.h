@@ -145,6 +145,14 @@
  *   raise it. The kernel stops at `ceiling`; SET may raise that (after the mark is
  *   on disk).
  *
+ *   Limits are the handle's, like its counts, and both outlive stacks and managers. Packets
+ *   and bytes are counted as XFRM does: what is protected, without the IP header in transport
+ *   mode, each segment for itself. A packet finds the SA expired that has counted
+ *   `hard_packets` or `hard_bytes`, or at `until`: it is dropped `expired`, and so is every
+ *   later one; the packet that reaches the bytes still passes. Likewise `soft_`, which drops
+ *   nothing. The first of each is told: EXPIRE, `cause` IPSP_EXPIRED_*. No packet beyond a
+ *   hard limit leaves, however many were dealt. SET changes `until`, unless it is 0.
+ *
  * 5. What breaks an attachment
  *   A record or index that this manual does not allow, a ticket older than the
  *   deadline, or a down stream that has had no room for a control record, nor has moved,
@@ -548,10 +556,16 @@ struct ipsp_control {
 
 #define IPSP_SA_TRANSPORT	0	/* values of XFRM_MODE_* */
 #define IPSP_SA_TUNNEL		1
-#define IPSP_SA_BEET		4	/* not served yet */
+#define IPSP_SA_BEET		4
+
+#define IPSP_ESP		50	/* values of IPPROTO_* */
+#define IPSP_AH			51
 
 #define IPSP_HANDLEF_ESN	(1u << 0)
 #define IPSP_HANDLEF_ALL	0x1u
+
+#define IPSP_EXPIRED_SOFT	1
+#define IPSP_EXPIRED_HARD	2
 
 /*
  * The kernel's view of one SA: no key. ADD: `id` comes back. An inbound handle is
@@ -559,40 +573,43 @@ struct ipsp_control {
  * an outbound one whose counter stands above `next` goes on above it.
  *
  * A packet of n bytes becomes at most n + fixed + align + 1 bytes. The largest
- * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes, counted
- * in transport mode without its own IP header (which `fixed` holds).
+ * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes (AH: not - 2), counted
+ * in transport mode and BEET without its own IP header (which `fixed` holds).
  */
 struct ipsp_handle {
 	__u32 id;			/* ADD: out; SET, DEL, GET: in */
 	__u32 flags;			/* IPSP_HANDLEF_* */
 	__u8  direction;		/* IPSP_DIR_OUT or IPSP_DIR_IN */
 	__u8  family;			/* of the outer addresses: 4 or 6 */
-	__u8  protocol;			/* 50; 51 not served yet */
+	__u8  protocol;			/* 50, 51 */
 	__u8  mode;			/* IPSP_SA_* */
 	__be32 spi;
 	__u8  source[16];
 	__u8  destination[16];
 	__be16 encap_source;		/* ports of ESP in UDP, RFC 3948; both 0: none */
 	__be16 encap_destination;
-	__u16 fixed;			/* IP + ESP + IV + ICV, bytes */
+	__u16 fixed;			/* IP + ESP + IV + ICV, or IP + AH with its ICV, bytes */
 	__u16 align;			/* power of two, 1..256 */
 	__u32 reqid;
 	__u32 window;			/* inbound: packets; 0 = no replay check */
 	__u32 mark, mark_mask;
 	__u32 if_id;
-	__u32 inner_family;		/* transport: = family; tunnel: 4, 6 or 0 = both */
+	__u32 inner_family;		/* transport: = family; tunnel: 4, 6 or 0 = both; BEET: 4 or 6 */
 	__u8  counter[IPSP_COUNTER_LEN];
 	__u64 next;			/* ADD: least first number (1); GET: next, or highest seen */
 	__u64 ceiling;			/* outbound: last number that may be used; 0 = by ESN flag */
-	__u64 soft_bytes, hard_bytes, soft_packets, hard_packets;	/* 0; not served yet */
+	__u64 soft_bytes, hard_bytes, soft_packets, hard_packets;	/* 0 = none; see 4 */
 	/* out, from GET */
 	__u64 packets, bytes;
 	__u64 dropped, replayed, integrity_failed;
 	__u64 used_first, used_last;	/* CLOCK_REALTIME; 0 = never */
 	__u8  peer[16];			/* inbound, ESP in UDP: where authentic packets came from */
 	__be16 peer_port;
-	__u16 reserved16[3];
-	__u64 reserved[5];
+	__u16 expired;			/* out: IPSP_EXPIRED_* that were told */
+	__u16 reserved16[2];
+	/* in */
+	__u64 until;			/* CLOCK_BOOTTIME; no packet from then on; 0 = for ever */
+	__u64 reserved[4];
 };
 
 /* ---- port ioctls ---------------------------------------------------------------------------------- */
@@ -758,7 +775,8 @@ struct ipsp_algorithm {
 #define IPSP_SAF_DONT_ENCAP_DSCP (1u << 3)
 #define IPSP_SAF_NOPMTUDISC	(1u << 4)
 #define IPSP_SAF_AF_UNSPEC	(1u << 5)	/* tunnel: both inner families */
-#define IPSP_SAF_ALL		0x3fu
+#define IPSP_SAF_ALIGN4		(1u << 6)	/* AH, IPv4: the ICV is padded to 4 bytes, not 8 */
+#define IPSP_SAF_ALL		0x7fu
 
 struct ipsp_sa {
 	__u32 handle;
@@ -863,7 +881,7 @@ struct ipsp_snapshot {
 #define IPSP_EVENT_STACK_HUNG		4
 #define IPSP_EVENT_STACK_BROKEN		5	/* `cause` IPSP_BROKEN_* */
 #define IPSP_EVENT_POISON		6	/* `count` is the ticket */
-#define IPSP_EVENT_EXPIRE		7	/* not served yet */
+#define IPSP_EVENT_EXPIRE		7	/* `handle`, `cause` IPSP_EXPIRED_* */
 #define IPSP_EVENT_MISMATCH		8	/* not served yet */
 #define IPSP_EVENT_CEILING		9	/* `handle` nears its ceiling */
 #define IPSP_EVENT_LOST			10	/* `count` events did not fit */

@@ -5,6 +5,8 @@
  *   tunnel      | outer IP | SPI | seq | IV | [ inner IP ... | pad | n | next ] | ICV |
  *   transport   | IP, exts | SPI | seq | IV | [ payload ...  | pad | n | next ] | ICV |
  *
+ *   BEET        see beet.h
+ *
  * With ESP in UDP (RFC 3948) eight bytes of UDP stand in front of the SPI.
  *
  * The IV is the 64-bit number: unique for a key as long as the number is.
@@ -12,12 +14,10 @@
 #ifndef IPSEC_ESP_H
 #define IPSEC_ESP_H
 
-#include "sad.h"
-#include "segment.h"
+#include "mode.h"
 
 #define ESP_HEADER	8
-#define ESP_UDP		8
-#define ESP_OVERHEAD	(IP_HEADER6 + ESP_UDP + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
+#define ESP_OVERHEAD	(MODE_FRONT_MAX + ESP_HEADER + CRYPTO_IV_MAX + 2 + CRYPTO_ALIGN_MAX + CRYPTO_ICV_MAX)
 
 /* Bytes that segment becomes. */
 uint32_t esp_sealed_len(const struct sad_sa *sa, const struct segment_plan *plan,
@@ -28,7 +28,7 @@ uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment
 
 /*
  * `packet`: the whole outer packet. Writes the inner one to `out`, which has room for
- * packet.len bytes, and its length to *len. 0, or an IPSP_DROP_*.
+ * packet.len bytes and an IPv6 header, and its length to *len. 0, or an IPSP_DROP_*.
  */
 uint16_t esp_open(const struct sad_sa *sa, uint64_t number, struct ip_bytes packet,
 		  uint8_t *out, uint32_t *len);

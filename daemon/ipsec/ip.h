@@ -25,6 +25,7 @@
 #define IP_ROUTING	43
 #define IP_FRAGMENT	44
 #define IP_ESP		50
+#define IP_AH		51
 #define IP_ICMPV6	58
 #define IP_NONE		59	/* IPv6 no next header; in ESP a dummy packet */
 #define IP_DSTOPTS	60

@@ -81,12 +81,29 @@ void sad_delete(struct sad *sad, uint32_t handle)
 	sad->free = at;
 }
 
+/* Its inner addresses are the selector's. */
+static int sad_is_beet(const struct ipsp_sa *sa)
+{
+	const struct ipsp_selector *s = &sa->selector;
+	const uint8_t bits = s->family == 4 ? 32 : 128;
+
+	return sa->mode == IPSP_SA_BEET && (s->family == 4 || s->family == 6) && s->source_prefix == bits &&
+	       s->destination_prefix == bits;
+}
+
+/* A MAC and nothing else. */
+static int sad_is_ah(const struct ipsp_sa *sa)
+{
+	return sa->protocol == IP_AH && sa->mode != IPSP_SA_BEET && !sa->encap_source && sa->auth.name[0] &&
+	       !strcmp(sa->cipher.name, "ecb(cipher_null)");
+}
+
 /* What would go out as something else than it says is refused here. */
 static int sad_is_served(const struct ipsp_sa *sa)
 {
-	if (!sa->handle || sa->protocol != IP_ESP || (sa->flags & ~IPSP_SAF_ALL))
+	if (!sa->handle || (sa->protocol != IP_ESP && !sad_is_ah(sa)) || (sa->flags & ~IPSP_SAF_ALL))
 		return 0;
-	if (sa->mode != IPSP_SA_TRANSPORT && sa->mode != IPSP_SA_TUNNEL)
+	if (sa->mode != IPSP_SA_TRANSPORT && sa->mode != IPSP_SA_TUNNEL && !sad_is_beet(sa))
 		return 0;
 	if ((sa->family != 4 && sa->family != 6) || !sa->encap_source != !sa->encap_destination)
 		return 0;

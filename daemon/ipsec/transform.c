@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "transform.h"
 #include "admit.h"
+#include "ah.h"
 #include "esp.h"
 #include "merge.h"
 #include "sad.h"
 #include "spd.h"
 #include "ipsec_port_ring.h"
 
+#define TRANSFORM_OVERHEAD (ESP_OVERHEAD > AH_OVERHEAD ? ESP_OVERHEAD : AH_OVERHEAD)
 #define TRANSFORM_HEAD (sizeof(struct ipsp_record) + sizeof(struct ipsp_answer))
 
 struct transform {
@@ -168,9 +170,27 @@ static int protect_is_too_big(const struct turn *turn, const struct segment_plan
 	return plan->ip.family == 6 || plan->ip.df;
 }
 
+/* ESP and AH differ in nothing else. */
+struct protocol {
+	uint32_t (*sealed_len)(const struct sad_sa *sa, const struct segment_plan *plan, const struct segment *s);
+	uint16_t (*seal)(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+			 const struct segment *s, int clear_df, uint8_t *out);
+	uint16_t (*open)(const struct sad_sa *sa, uint64_t number, struct ip_bytes packet, uint8_t *out,
+			 uint32_t *len);
+};
+
+static const struct protocol *protocol_of(const struct sad_sa *sa)
+{
+	static const struct protocol esp = { esp_sealed_len, esp_seal, esp_open };
+	static const struct protocol ah = { ah_sealed_len, ah_seal, ah_open };
+
+	return sa->sa.protocol == IP_AH ? &ah : &esp;
+}
+
 static uint16_t protect_segments(struct turn *turn, const struct sad_sa *sa,
 				 const struct segment_plan *plan)
 {
+	const struct protocol *protocol = protocol_of(sa);
 	uint64_t number = turn->packet->stamp[0].first;
 	uint32_t i, len = 0, first = 0;
 	uint8_t *out = turn->out;
@@ -179,10 +199,10 @@ static uint16_t protect_segments(struct turn *turn, const struct sad_sa *sa,
 
 	for (i = 0; i < plan->count; i++, out += len) {
 		segment_make(plan, i, &segment);
-		len = esp_sealed_len(sa, plan, &segment);
+		len = protocol->sealed_len(sa, plan, &segment);
 		if (!i)
 			first = len;
-		reason = esp_seal(sa, number + i, plan, &segment, plan->too_big, out);
+		reason = protocol->seal(sa, number + i, plan, &segment, plan->too_big, out);
 		if (reason)
 			return reason;
 	}
@@ -201,8 +221,8 @@ static void transform_protect(struct transform *t, struct turn *turn)
 		 segment_plan(&plan, turn->data, turn->packet) : IPSP_DROP_NO_SA;
 	if (!reason && plan.count > stamp->count)
 		reason = IPSP_DROP_STACK_ERROR;
-	/* RFC 4303 3.1.1: transport mode takes whole datagrams only */
-	if (!reason && plan.ip.fragment && sa->sa.mode == IPSP_SA_TRANSPORT)
+	/* RFC 4303 3.1.1: transport mode, and so BEET, takes whole datagrams only */
+	if (!reason && plan.ip.fragment && sa->sa.mode != IPSP_SA_TUNNEL)
 		reason = IPSP_DROP_UNSUPPORTED;
 	if (!reason && protect_is_too_big(turn, &plan)) {
 		turn->answer->verdict = IPSP_VERDICT_TOOBIG;
@@ -228,7 +248,7 @@ static uint16_t unprotect_open(struct transform *t, const struct turn *turn, uin
 
 	if (!sa || sa->sa.direction != IPSP_DIR_IN)
 		return IPSP_DROP_NO_SA;
-	reason = esp_open(sa, stamp->first, turn->data, out, len);
+	reason = protocol_of(sa)->open(sa, stamp->first, turn->data, out, len);
 	return reason ? reason : admit_packet(&t->admit, &t->spd, sa, (struct ip_bytes){ out, *len }, turn->packet);
 }
 
@@ -404,9 +424,9 @@ size_t transform_room(const struct ipsp_record *down)
 		return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
 	if (down->type == IPSP_REC_PROTECT)
 		room += down->data_len + (size_t)packet->stamp[0].count *
-			(ESP_OVERHEAD + SEGMENT_HEADER_MAX);
+			(TRANSFORM_OVERHEAD + SEGMENT_HEADER_MAX);
 	else if (down->type == IPSP_REC_UNPROTECT)
-		room += down->data_len;
+		room += down->data_len + IP_HEADER6;	/* BEET brings one back */
 	return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
 }
 

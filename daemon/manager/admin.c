@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "words/address.h"
 #include "words/algorithm.h"
+#include "words/usage.h"
 
 struct request {
 	struct manager *m;
@@ -165,7 +166,7 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 
 static void state_show(struct request *r, const struct database_sa *sa)
 {
-	struct state_line line = { .sa = sa->sa, .window = sa->window };
+	struct state_line line = { .sa = sa->sa, .window = sa->window, .limit = sa->limit };
 	struct ipsp_handle h = { .id = sa->sa.handle };
 
 	if (ioctl(r->m->fd, IPSP_IOC_HANDLE_GET, &h))
@@ -173,11 +174,8 @@ static void state_show(struct request *r, const struct database_sa *sa)
 	if (r->flags & IPSP_ADMINF_JSON) {
 		state_show_json(r, sa, &h);
 	} else {
-		state_text(r->out, &line, r->flags & IPSP_ADMINF_KEYS);
-		text_add(r->out, "\tengine %s\n\tanti-replay %s 0x%llx\n\tstats: packets %llu bytes %llu "
-			 "dropped %llu replay %llu failed %llu\n", state_engine(r, sa),
-			 sa->sa.direction == IPSP_DIR_OUT ? "next" : "seq", h.next, h.packets,
-			 h.bytes, h.dropped, h.replayed, h.integrity_failed);
+		usage_text(r->out, &line, &h, sa->added_real, r->flags & IPSP_ADMINF_KEYS);
+		usage_text_ours(r->out, &line, &h, state_engine(r, sa));
 	}
 	explicit_bzero(&line, sizeof(line));
 }
@@ -302,6 +300,19 @@ static int policy_count(struct request *r)
 	return 0;
 }
 
+/* ---- events ------------------------------------------------------------------------------- */
+
+static void events_show_nth(struct request *r, __u32 i)
+{
+	event_text(r->out, i);
+}
+
+static int events_list(struct request *r)
+{
+	admin_list(r, event_kept_count(), events_show_nth);
+	return 0;
+}
+
 /* ---- the manager itself -------------------------------------------------------------------- */
 
 static int manager_show(struct request *r)
@@ -362,6 +373,7 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
+	{ "events", "list", events_list },
 	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
 	{ "manager", "stacks", manager_stacks },
 };

@@ -11,7 +11,7 @@
 #include "ipsec_port_selector.h"
 #include "manager.h"
 
-#define DATABASE_MAGIC 0x3154524f50534950ull	/* PISPORT1 */
+#define DATABASE_MAGIC 0x3254524f50534950ull	/* PISPORT2 */
 
 struct database_sa *database_sas(struct database *d)
 {

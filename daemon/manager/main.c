@@ -84,6 +84,8 @@ static void event_handle(struct manager *m, const struct ipsp_event *e)
 		child_ready(m, e->stack, e->pid);
 		if (child_all_ready(m))
 			tell_ready(m);
+	} else if (e->event == IPSP_EVENT_EXPIRE || e->event == IPSP_EVENT_LOST) {
+		m->lifetime_due = 0;	/* whose limit it is, the handles say */
 	} else if (e->event == IPSP_EVENT_POISON) {
 		fprintf(stderr, "ipsec-portd: %s: ticket %llu is poison: two stacks died on it\n", m->name,
 			(unsigned long long)e->count);
@@ -134,9 +136,10 @@ static void loop(struct manager *m)
 
 	while (!m->over) {
 		timeout = child_start_due(m);
-		if (poll(p, 2, mark_timeout(m, timeout)) < 0 && errno != EINTR)
+		if (poll(p, 2, lifetime_timeout(m, mark_timeout(m, timeout))) < 0 && errno != EINTR)
 			return;
 		mark_look(m);
+		lifetime_look(m);
 		if (p[1].revents)
 			signal_readable(m);
 		if (p[0].revents & POLLIN)

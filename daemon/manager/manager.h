@@ -9,6 +9,7 @@
  *   encap     sockets for ESP in UDP
  *   child     the stack processes
  *   admin     requests of ipsec-portctl: a table of commands
+ *   lifetime  what becomes of an SA at its limits; event: what was told of it
  *   mark      on disk, how far the numbers of keys from files may have gone
  */
 #ifndef MANAGER_MANAGER_H
@@ -29,6 +30,12 @@ struct database_sa {
 	__u32 used;			/* DATABASE_*; 0: free */
 	__u32 window;
 	struct ipsp_sa sa;		/* handle and key inside */
+	struct limit limit;
+	uint64_t added;			/* ns, CLOCK_BOOTTIME */
+	uint64_t added_real;		/* ns, CLOCK_REALTIME: to be shown */
+	uint64_t first_used;		/* ns, CLOCK_BOOTTIME; 0: not known, or nobody asked */
+	__u32 told;			/* IPSP_EXPIRED_* */
+	__u32 reserved;
 };
 
 /* In the memfd; fixed size, so that a successor maps it as it is. */
@@ -73,6 +80,7 @@ struct manager {
 	struct mark *marks;		/* as the database's SAs */
 	int marks_wanted;		/* some may have one */
 	uint64_t marks_due;		/* ns, monotonic: the next look */
+	uint64_t lifetime_due;		/* ns, CLOCK_BOOTTIME: likewise, at the limits; 0: now */
 	unsigned wanted;		/* stacks and spares, as the kernel says */
 	struct child child[IPSP_STACKS_MAX];	/* by their index at the port */
 	struct encap encap[ENCAP_MAX];
@@ -100,6 +108,18 @@ int control_sa(struct manager *m, int target, __u16 type, const struct ipsp_sa *
 int control_policy(struct manager *m, int target, __u32 operation,
 		   const struct ipsp_policy_entry *entry, uint32_t count);
 int control_snapshot(struct manager *m, int target);
+
+/* lifetime.c */
+/* Its time begins; what the kernel is to know of its limits goes into `h`. */
+void lifetime_begin(struct manager *m, struct database_sa *sa, const struct limit *limit,
+		    struct ipsp_handle *h);
+void lifetime_look(struct manager *m);		/* when it is time, or lifetime_due is 0 */
+int lifetime_timeout(const struct manager *m, int other);	/* ms; the earlier of it and `other` */
+
+/* event.c */
+void event_expire(struct manager *m, const struct ipsp_sa *sa, const struct ipsp_handle *h, bool is_hard);
+uint32_t event_kept_count(void);
+void event_text(struct text *out, uint32_t i);	/* i: from 0, the oldest that is kept */
 
 /* encap.c: sockets for the SAs in the database */
 void encap_open(struct manager *m, const struct ipsp_sa *sa);

@@ -72,7 +72,13 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 	h->encap_source = sa->encap_source;
 	h->encap_destination = sa->encap_destination;
 	h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + (sa->encap_source ? 8 : 0) + 8 + layout.iv_len + layout.icv_len);
-	h->align = layout.align;
+	if (sa->protocol == IPSP_AH)		/* its header is padded to 8 bytes, the packet is not */
+		h->fixed = (__u16)((sa->family == 4 ? 20 : 40) + ((12u + layout.icv_len + 7) & ~7u));
+	if (sa->mode == IPSP_SA_BEET) {
+		h->inner_family = sa->selector.family;
+		h->fixed += sa->selector.family == 4 ? 8 : 0;	/* the pseudo-header of options */
+	}
+	h->align = sa->protocol == IPSP_AH ? 1 : layout.align;
 	h->reqid = sa->reqid;
 	h->window = sa->direction == IPSP_DIR_IN ? line->window : 0;
 	h->mark = sa->mark;
@@ -102,6 +108,7 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 		handle.next = kept->next;
 		handle.ceiling = kept->ceiling;
 	}
+	lifetime_begin(m, entry, &line->limit, &handle);
 	if (ioctl(m->fd, IPSP_IOC_HANDLE_ADD, &handle))
 		return -errno;
 	entry->sa = line->sa;

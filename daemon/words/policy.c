@@ -98,7 +98,7 @@ static int tmpl_dst(struct words *w, const char *name, void *target)
 
 static int tmpl_proto(struct words *w, const char *name, void *target)
 {
-	static const struct word_choice choice[] = { { "esp", 50, true }, { "ah", 51, false } };
+	static const struct word_choice choice[] = { { "esp", 50, true }, { "ah", 51, true } };
 	uint32_t value;
 
 	if (word_pick(w, name, WORD_TABLE(choice), &value))
@@ -121,7 +121,7 @@ static int tmpl_mode(struct words *w, const char *name, void *target)
 {
 	static const struct word_choice choice[] = {
 		{ "transport", IPSP_SA_TRANSPORT, true }, { "tunnel", IPSP_SA_TUNNEL, true },
-		{ "beet", IPSP_SA_BEET, false },
+		{ "beet", IPSP_SA_BEET, true },
 	};
 	uint32_t value;
 

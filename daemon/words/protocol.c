@@ -115,6 +115,23 @@ void protocol_selector_text(struct text *t, const struct ipsp_selector *s)
 		text_add(t, " dport %u-%u", s->destination_first, s->destination_last);
 }
 
+const char *protocol_text(__u8 protocol)
+{
+	static char number[4];
+	size_t i;
+
+	for (i = 1; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (protocols[i].number == protocol)
+			return protocols[i].name;
+	snprintf(number, sizeof(number), "%u", protocol);
+	return number;
+}
+
+const char *protocol_ipsec_text(__u8 protocol)
+{
+	return protocol == 51 ? "ah" : "esp";
+}
+
 const char *protocol_mode_text(__u8 mode)
 {
 	return mode == IPSP_SA_TUNNEL ? "tunnel" : mode == IPSP_SA_TRANSPORT ? "transport" : "beet";

@@ -13,6 +13,9 @@ int protocol_take_selector(struct words *w, struct ipsp_selector *s);
 void protocol_selector_init(struct ipsp_selector *s);
 /* src P dst P [proto N] [sport N] [dport N] */
 void protocol_selector_text(struct text *t, const struct ipsp_selector *s);
+/* Its name, or its number until the next call. */
+const char *protocol_text(__u8 protocol);
+const char *protocol_ipsec_text(__u8 protocol);
 const char *protocol_mode_text(__u8 mode);
 
 #endif

@@ -32,7 +32,7 @@ static int take_dst(struct words *w, const char *name, void *target)
 static int take_proto(struct words *w, const char *name, void *target)
 {
 	static const struct word_choice choice[] = {
-		{ "esp", 50, true }, { "ah", 51, false }, { "comp", 108, false },
+		{ "esp", IPSP_ESP, true }, { "ah", IPSP_AH, true }, { "comp", 108, false },
 	};
 	struct ipsp_sa *sa = &((struct state_line *)target)->sa;
 	uint32_t value;
@@ -59,7 +59,7 @@ static int take_mode(struct words *w, const char *name, void *target)
 {
 	static const struct word_choice choice[] = {
 		{ "transport", IPSP_SA_TRANSPORT, true }, { "tunnel", IPSP_SA_TUNNEL, true },
-		{ "beet", IPSP_SA_BEET, false }, { "ro", 2, false }, { "in_trigger", 3, false },
+		{ "beet", IPSP_SA_BEET, true }, { "ro", 2, false }, { "in_trigger", 3, false },
 	};
 	uint32_t value;
 
@@ -114,7 +114,7 @@ static const struct word_choice flag_choice[] = {
 	{ "esn", IPSP_SAF_ESN, true }, { "noecn", IPSP_SAF_NOECN, true },
 	{ "decap-dscp", IPSP_SAF_DECAP_DSCP, true }, { "nopmtudisc", IPSP_SAF_NOPMTUDISC, true },
 	{ "af-unspec", IPSP_SAF_AF_UNSPEC, true }, { "wildrecv", 0, false },
-	{ "icmp", 0, false }, { "align4", 0, false },
+	{ "icmp", 0, false }, { "align4", IPSP_SAF_ALIGN4, true },
 };
 
 static int is_flag(const char *word)
@@ -191,6 +191,12 @@ static int take_direction(struct words *w, const char *name, void *target)
 	line->sa.direction = (__u8)value;
 	line->has_direction = true;
 	return 0;
+}
+
+static int take_limit(struct words *w, const char *name, void *target)
+{
+	(void)name;
+	return limit_take(w, &((struct state_line *)target)->limit);
 }
 
 static int take_not_served(struct words *w, const char *name, void *target)
@@ -426,15 +432,31 @@ static const struct word_entry state_words[] = {
 	{ "aead", take_aead }, { "enc", take_enc }, { "auth", take_auth }, { "auth-trunc", take_auth_trunc },
 	{ "dir", take_direction }, { "comp", take_not_served },
 	{ "encap", take_encap }, { "offload", take_not_served }, { "ctx", take_not_served },
-	{ "limit", take_not_served }, { "replay-seq", take_not_served },
+	{ "limit*", take_limit }, { "replay-seq", take_not_served },
 	{ "coa", take_not_served }, { "output-mark", take_not_served },
 	{ "tfcpad", take_not_served },
 };
 
 static int missing(struct words *w, const char *name)
 {
-	return word_fail(w, WORD_STATUS_MISSING, "state: no %s; wanted: src A dst B proto esp "
+	return word_fail(w, WORD_STATUS_MISSING, "state: no %s; wanted: src A dst B proto esp|ah "
 			 "spi N [mode M] aead NAME KEY ICV-BITS | enc NAME KEY auth-trunc NAME KEY ICV-BITS", name);
+}
+
+static bool state_has_beet_addresses(const struct ipsp_selector *s)
+{
+	const __u8 bits = s->family == 4 ? 32 : 128;
+
+	return s->family && s->source_prefix == bits && s->destination_prefix == bits;
+}
+
+static int state_check_ah(struct words *w, const struct ipsp_sa *sa)
+{
+	if (sa->aead.name[0] || sa->cipher.name[0])
+		return word_bad(w, "proto ah", sa->aead.name[0] ? "aead" : "enc", "auth or auth-trunc alone");
+	if (sa->mode == IPSP_SA_BEET || sa->encap_source)
+		return word_bad(w, "proto ah", sa->encap_source ? "encap" : "mode beet", "mode transport or tunnel");
+	return sa->auth.name[0] ? 0 : missing(w, "auth");
 }
 
 static int state_check(struct words *w, const struct state_line *line, bool is_id_only)
@@ -451,6 +473,10 @@ static int state_check(struct words *w, const struct state_line *line, bool is_i
 		return 0;
 	if (address_is_zero(sa->source))
 		return missing(w, "src");
+	if (sa->mode == IPSP_SA_BEET && !state_has_beet_addresses(&sa->selector))
+		return missing(w, "sel with one src and one dst, as mode beet wants");
+	if (sa->protocol == IPSP_AH)
+		return state_check_ah(w, sa);
 	if (!sa->aead.name[0] && !sa->cipher.name[0])
 		return missing(w, sa->auth.name[0] ? "enc (it may be ecb(cipher_null))" : "aead");
 	if (sa->aead.name[0] && (sa->cipher.name[0] || sa->auth.name[0]))
@@ -467,6 +493,8 @@ int state_parse(struct words *w, struct state_line *line, bool is_id_only)
 		explicit_bzero(line, sizeof(*line));
 		return -EINVAL;
 	}
+	if (line->sa.protocol == IPSP_AH && line->sa.auth.name[0])
+		strcpy(line->sa.cipher.name, "ecb(cipher_null)");	/* what AH is taken for: see ah.h */
 	return 0;
 }
 
@@ -486,7 +514,7 @@ int state_direction(struct words *w, struct state_line *line)
 	return 0;
 }
 
-static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
+static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys, bool bits)
 {
 	__u32 i;
 
@@ -497,17 +525,30 @@ static void text_key(struct text *t, const struct ipsp_algorithm *a, bool keys)
 	text_add(t, "0x");
 	for (i = 0; i < a->key_bits / 8; i++)
 		text_add(t, "%02x", a->key[i]);
+	if (bits)
+		text_add(t, " (%u bits)", a->key_bits);
 }
 
-static void text_algorithm(struct text *t, const char *word, const struct ipsp_algorithm *a, bool icv, bool keys)
+static void text_algorithm(struct text *t, const char *word, const struct ipsp_algorithm *a, bool keys, bool bits)
 {
 	if (!a->name[0])
 		return;
 	text_add(t, "\t%s %s ", word, a->name);
-	text_key(t, a, keys);
-	if (icv)
+	text_key(t, a, keys, bits);
+	if (a->icv_bits)
 		text_add(t, " %u", a->icv_bits);
 	text_add(t, "\n");
+}
+
+void state_text_algorithms(struct text *t, const struct ipsp_sa *sa, bool keys, bool bits)
+{
+	text_algorithm(t, "aead", &sa->aead, keys, bits);
+	text_algorithm(t, "auth-trunc", &sa->auth, keys, bits);
+	if (sa->protocol != IPSP_AH)
+		text_algorithm(t, "enc", &sa->cipher, keys, bits);
+	if (sa->encap_source)
+		text_add(t, "\tencap type espinudp sport %u dport %u addr %s\n", ntohs(sa->encap_source),
+			 ntohs(sa->encap_destination), sa->family == 4 ? "0.0.0.0" : "::");
 }
 
 void state_text(struct text *t, const struct state_line *line, bool keys)
@@ -518,19 +559,14 @@ void state_text(struct text *t, const struct state_line *line, bool keys)
 
 	text_add(t, "src %s dst %s\n", address_text(a, sa->family, sa->source),
 		 address_text(b, sa->family, sa->destination));
-	text_add(t, "\tproto esp spi 0x%08x reqid %u mode %s\n", ntohl(sa->spi), sa->reqid,
+	text_add(t, "\tproto %s spi 0x%08x reqid %u mode %s\n", protocol_ipsec_text(sa->protocol), ntohl(sa->spi), sa->reqid,
 		 protocol_mode_text(sa->mode));
 	text_add(t, "\treplay-window %u flag", line->window);
 	for (i = 0; i < sizeof(flag_choice) / sizeof(flag_choice[0]); i++)
 		if (sa->flags & flag_choice[i].value)
 			text_add(t, " %s", flag_choice[i].name);
 	text_add(t, "\n");
-	text_algorithm(t, "aead", &sa->aead, true, keys);
-	text_algorithm(t, "auth-trunc", &sa->auth, true, keys);
-	text_algorithm(t, "enc", &sa->cipher, false, keys);
-	if (sa->encap_source)
-		text_add(t, "\tencap type espinudp sport %u dport %u addr %s\n", ntohs(sa->encap_source),
-			 ntohs(sa->encap_destination), sa->family == 4 ? "0.0.0.0" : "::");
+	state_text_algorithms(t, sa, keys, false);
 	text_add(t, "\tdir %s\n\tsel ", sa->direction == IPSP_DIR_OUT ? "out" : "in");
 	protocol_selector_text(t, &sa->selector);
 	text_add(t, "\n");

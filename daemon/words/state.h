@@ -4,6 +4,7 @@
 #define WORDS_STATE_H
 
 #include "ipsec_port.h"
+#include "limit.h"
 #include "option.h"
 #include "text.h"
 #include "word.h"
@@ -13,6 +14,7 @@ struct state_line {
 	struct ipsp_sa sa;		/* handle 0 */
 	__u32 window;
 	uint64_t next;			/* outbound: first number; 0 = 1 */
+	struct limit limit;
 	bool has_direction;		/* `dir` was given */
 };
 
@@ -22,6 +24,8 @@ int state_parse(struct words *w, struct state_line *line, bool is_id_only);
 int state_direction(struct words *w, struct state_line *line);
 /* As `ip xfrm state list`, the key only with keys. */
 void state_text(struct text *t, const struct state_line *line, bool keys);
+/* aead, auth-trunc, enc and encap, a line each; with `bits` as `ip -s` shows them. */
+void state_text_algorithms(struct text *t, const struct ipsp_sa *sa, bool keys, bool bits);
 
 /* Why an SA is only for `legacy yes`; NULL: it is not. */
 const char *state_weakness(const struct ipsp_sa *sa);

@@ -298,7 +298,7 @@ static size_t found_size(void)
 /* Its head fits more often than chance would have it: the entries are what is looked at. */
 static size_t found_begin(const uint8_t *data, size_t size, int mend)
 {
-	struct database d = { .magic = 0x3154524f50534950ull, .sas_max = SAS_MAX, .policies_max = POLICIES_MAX };
+	struct database d = { .magic = 0x3254524f50534950ull, .sas_max = SAS_MAX, .policies_max = POLICIES_MAX };
 	const size_t length = size < found_size() ? size : found_size();
 
 	kernel.found = memfd_create("found", 0);

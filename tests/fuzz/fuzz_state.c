@@ -75,7 +75,7 @@ static void judge(struct words *w, struct state_line *line, bool is_id_only)
 		fuzz_check(!key || !strstr(whole.error, key));
 		return;
 	}
-	fuzz_check((line->sa.family == 4 || line->sa.family == 6) && line->sa.protocol == 50 && line->sa.spi);
+	fuzz_check((line->sa.family == 4 || line->sa.family == 6) && (line->sa.protocol == IPSP_ESP || line->sa.protocol == IPSP_AH) && line->sa.spi);
 	judge_listing(line, &line->sa.aead);
 	judge_listing(line, &line->sa.cipher);
 	judge_listing(line, &line->sa.auth);

@@ -121,7 +121,7 @@ static __u64 number_of(struct ipsp_handle h)
 static void test_shape(void)
 {
 	REFUSED(EINVAL, OUT, h.flags = 2);
-	REFUSED(EINVAL, OUT, h.reserved[4] = 1);
+	REFUSED(EINVAL, OUT, h.reserved[3] = 1);
 	REFUSED(EINVAL, OUT, h.direction = IPSP_DIR_FWD);
 	REFUSED(EINVAL, OUT, h.family = 0);
 	REFUSED(EINVAL, OUT, h.family = 5);
@@ -141,6 +141,8 @@ static void test_shape(void)
 	REFUSED(EINVAL, OUT, h.mark = 1);
 	REFUSED(EINVAL, OUT, h.inner_family = 5);
 	REFUSED(EINVAL, OUT, (h.mode = IPSP_SA_TRANSPORT, h.inner_family = 6));
+	REFUSED(EINVAL, OUT, h.mode = IPSP_SA_BEET);
+	TAKEN(OUT, (h.mode = IPSP_SA_BEET, h.inner_family = 6));
 	TAKEN(OUT, h.spi = htonl(256));
 	TAKEN(OUT, h.align = 256);
 	TAKEN(OUT, (h.family = 6, h.fixed = 72, h.destination[15] = 1));
@@ -166,14 +168,29 @@ static void test_numbers(void)
 	TAKEN(IN, h.window = 0);
 }
 
-static void test_not_served(void)
+/* Any limits are taken, and are told again; SET moves the moment and nothing else of them. */
+static void test_limits(void)
 {
-	REFUSED(EOPNOTSUPP, OUT, h.protocol = 51);
-	REFUSED(EOPNOTSUPP, OUT, h.mode = IPSP_SA_BEET);
-	REFUSED(EOPNOTSUPP, OUT, h.soft_bytes = 1);
-	REFUSED(EOPNOTSUPP, OUT, h.hard_bytes = 1);
-	REFUSED(EOPNOTSUPP, OUT, h.soft_packets = 1);
-	REFUSED(EOPNOTSUPP, OUT, h.hard_packets = 1);
+	struct ipsp_handle h = good(OUT, 1900, 3), to, out;
+
+	TAKEN(OUT, (h.soft_bytes = 9, h.hard_bytes = 8));
+	TAKEN(IN, (h.soft_packets = 1, h.hard_packets = ~0ull, h.until = 1));
+	h.soft_bytes = 1;
+	h.hard_bytes = 2;
+	h.soft_packets = 3;
+	h.hard_packets = 4;
+	h.until = ~0ull;
+	TAP_EQUAL(add(&h), 0, "all limits");
+	out = get(&h);
+	tap(out.soft_bytes == 1 && out.hard_bytes == 2 && out.soft_packets == 3 && out.hard_packets == 4 &&
+	    out.until == ~0ull && !out.expired, "GET tells them, and that none was reached");
+	to = (struct ipsp_handle){ .id = h.id, .until = 77, .hard_bytes = 99 };
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_HANDLE_SET, &to), 0, "SET of the moment");
+	out = get(&h);
+	tap(out.until == 77 && out.hard_bytes == 2, "moves it, and nothing else");
+	TAP_EQUAL(set(&h, 0, 0), 0, "SET without one");
+	TAP_EQUAL(get(&h).until, 77, "leaves it");
+	del(&h);
 }
 
 /* ---- identity --------------------------------------------------------------------------------- */
@@ -341,7 +358,7 @@ int main(int argc, char **argv)
 	begin(0);
 	test_shape();
 	test_numbers();
-	test_not_served();
+	test_limits();
 	test_identity();
 	test_room();
 	test_outbound();

@@ -527,6 +527,93 @@ static void test_poison(void)
 	end("poison");
 }
 
+/* ---- limits ------------------------------------------------------------------------------------------------ */
+
+static struct ipsp_handle counted(__u32 id)
+{
+	struct ipsp_handle h = { .id = id };
+
+	if (ioctl(realm.port, IPSP_IOC_HANDLE_GET, &h))
+		tap_give_up("handle get");
+	return h;
+}
+
+static unsigned int expiries(__u32 id, __u32 cause)
+{
+	struct ipsp_event e;
+	unsigned int n = 0;
+
+	while ((e = realm_event(&realm, 0)).event)
+		n += e.event == IPSP_EVENT_EXPIRE && e.handle == id && e.cause == cause;
+	return n;
+}
+
+static int is_expired(unsigned int count)
+{
+	return realm_stats(&realm).drop[IPSP_DROP_EXPIRED] >= count;
+}
+
+/* All are dealt before the first is answered, and one stack dies: the count is that of what leaves, in its order. */
+static void test_limit_out(void)
+{
+	struct ipsp_handle h;
+	int fd, i;
+
+	world_limits = (struct ipsp_handle){ .hard_packets = 101 };
+	begin(STACKS, 0, shuffle);
+	fd = flow_known(7);
+	pause_all();
+	flow_send(fd, MANY, 228);
+	kill(worker[1].pid, SIGKILL);
+	worker_wait(&worker[1]);
+	resume_all();
+	tap(flow_left(100, 0), "of %u that three stacks have, one of which dies, 100 leave, in their order", MANY);
+	for (i = 0; i < 2000 && !is_expired(MANY - 100); i++)
+		usleep(10000);
+	h = counted(realm.out.id);
+	TAP_EQUAL(h.packets, 101, "with the first of all 101 are counted");
+	TAP_EQUAL(h.bytes, 101 * 228, "and so many bytes");
+	TAP_EQUAL(h.expired, IPSP_EXPIRED_HARD, "the SA has expired");
+	TAP_EQUAL(realm_stats(&realm).drop[IPSP_DROP_EXPIRED], MANY - 100, "the others are dropped");
+	flow_send(fd, 1, 228);
+	TAP_EQUAL(realm_stats(&realm).drop[IPSP_DROP_EXPIRED], MANY - 99, "and one that comes later, at once");
+	TAP_EQUAL(expiries(realm.out.id, IPSP_EXPIRED_HARD), 1, "it is told once");
+	close(fd);
+	end("a limit, out");
+}
+
+/* The packet that reaches the bytes passes. Each has 228 outside, and is counted with what is inside. */
+static void test_limit_in(void)
+{
+	struct ipsp_handle h;
+	unsigned int i;
+	__u64 each;
+
+	world_limits = (struct ipsp_handle){ .soft_packets = 2, .hard_packets = 0 };
+	begin(STACKS, 0, shuffle);
+	wire_esp(&realm, 1);
+	for (i = 0; i < 2000 && !counted(realm.in.id).packets; i++)
+		usleep(10000);
+	each = counted(realm.in.id).bytes;
+	tap(each > 0, "a packet counts %llu bytes", each);
+	end("a limit, in: what one counts");
+	world_limits = (struct ipsp_handle){ .soft_packets = 2, .hard_bytes = 49 * each + 1 };
+	begin(STACKS, 0, shuffle);
+	pause_all();
+	for (i = 1; i <= MANY; i++)
+		wire_esp(&realm, i);
+	resume_all();
+	for (i = 0; i < 2000 && !is_expired(MANY - 50); i++)
+		usleep(10000);
+	h = counted(realm.in.id);
+	TAP_EQUAL(h.packets, 50, "in: 50 reach so many bytes");
+	TAP_EQUAL(realm_stats(&realm).drop[IPSP_DROP_EXPIRED], MANY - 50, "the others are dropped");
+	TAP_EQUAL(h.expired, IPSP_EXPIRED_SOFT | IPSP_EXPIRED_HARD, "soft and hard");
+	TAP_EQUAL(expiries(realm.in.id, IPSP_EXPIRED_SOFT), 1, "soft is told once");
+	end("a limit, in");
+	world_limits = (struct ipsp_handle){ 0 };
+}
+
 int main(void)
 {
 	world_begin();
@@ -538,6 +625,8 @@ int main(void)
 	test_last();
 	test_history();
 	test_poison();
+	test_limit_out();
+	test_limit_in();
 	tap(world_end(), "what was made is freed");
 	return tap_end();
 }

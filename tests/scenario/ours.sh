@@ -77,7 +77,7 @@ hosts_down() {
 kernel_esp() {
 	local m
 	for m in aesni_intel ghash_clmulni_intel chacha_x86_64 poly1305_x86_64 gcm ctr chacha20poly1305 authenc echainiv seqiv \
-		esp4 esp6 xfrm_user "$@"; do
+		esp4 esp6 ah4 ah6 xfrm_user "$@"; do
 		modprobe $m 2>/dev/null || say "module $m is not there"
 	done
 	if [ "${ESP_OFFLOAD:-1}" = 1 ]; then modprobe -a esp4_offload esp6_offload; fi
@@ -168,11 +168,12 @@ new_key() { od -An -vtx1 -N "$1" /dev/urandom | tr -d ' \n' | sed 's/^/0x/'; }
 spi_last=$((0x1000 + RANDOM))
 
 # algorithm_words ALGORITHM: sets `words` to those of `state add`, with a fresh key. An AEAD, its bits, and its ICV's where
-# they are not 128; or CIPHER+MAC; or a cipher alone, which is without integrity.
+# they are not 128; or CIPHER+MAC; or a cipher alone, which is without integrity; or ah-MAC, which is AH's.
 algorithm_words() {
 	local bits=${1//[^0-9]/} cipher=${1%%+*} mac=${1#*+}
 	case $1 in
 	aes*+* | aes*ctr | aes*cbc | camellia* | null* | des*) ;;
+	ah-*) mac=${1#ah-} cipher=$1 ;;
 	aes*icv*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((${bits:0:3} / 8 + 4)))" $((10#${bits:3}))); return ;;
 	aes*) words=(aead 'rfc4106(gcm(aes))' "$(new_key $((bits / 8 + 4)))" 128); return ;;
 	chacha) words=(aead 'rfc7539esp(chacha20,poly1305)' "$(new_key 36)" 128); return ;;
@@ -182,6 +183,7 @@ algorithm_words() {
 	esac
 	bits=${cipher//[^0-9]/}
 	case $cipher in
+	ah-*) words=() ;;
 	aes*ctr) words=(enc 'rfc3686(ctr(aes))' "$(new_key $((bits / 8 + 4)))") ;;
 	aes*) words=(enc 'cbc(aes)' "$(new_key $((bits / 8)))") ;;
 	camellia*) words=(enc 'cbc(camellia)' "$(new_key $((bits / 8)))") ;;
@@ -204,10 +206,13 @@ algorithm_words() {
 }
 
 # protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
-#   MODE tunnel, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
+#   MODE tunnel or beet, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
+# Left's SAs are also given the words of out_words and in_words.
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
+out_words=() in_words=()
 protect() {
+	local proto=esp out=() in=() sel_right=() sel_left=()
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
 	local out_l out_r net_l net_r end other to_right=() to_left=()
 	shift 3
@@ -219,6 +224,7 @@ protect() {
 		*) say "protect: $1?"; return 1 ;;
 		esac
 	done
+	[ "${algorithm#ah-}" = "$algorithm" ] || proto=ah
 	algorithm_words "$algorithm" || return 1
 	words_l=("${words[@]}")
 	algorithm_words "$algorithm" || return 1
@@ -234,16 +240,23 @@ protect() {
 	else
 		near_left=fd01::1 near_right=fd02::1 net_l=fd01::/64 net_r=fd02::/64
 	fi
+	if [ "$mode" = beet ]; then
+		net_l=$near_left/${net_l#*/} net_r=$near_right/${net_r#*/}
+		net_l=${net_l/%\/24/\/32} net_r=${net_r/%\/24/\/32} net_l=${net_l/%\/64/\/128} net_r=${net_r/%\/64/\/128}
+		sel_right=(sel src $net_l dst $net_r) sel_left=(sel src $net_r dst $net_l)
+	fi
 	spi_last=$((spi_last + 2))
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
-		xf $end state add src $out_l dst $out_r proto esp spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" || return 1
-		xf $end state add src $out_r dst $out_l proto esp spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" || return 1
+		[ $end = right ] || { out=("${out_words[@]}"); in=("${in_words[@]}"); }
+		[ $end = left ] || { out=(); in=(); }
+		xf $end state add src $out_l dst $out_r proto $proto spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
+			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" "${sel_right[@]}" "${out[@]}" || return 1
+		xf $end state add src $out_r dst $out_l proto $proto spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
+			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" "${sel_left[@]}" "${in[@]}" || return 1
 	done
-	policy left $net_l $net_r $out_l $out_r "$mode" || return 1
-	policy right $net_r $net_l $out_r $out_l "$mode" || return 1
+	policy left $net_l $net_r $out_l $out_r "$mode" $proto || return 1
+	policy right $net_r $net_l $out_r $out_l "$mode" $proto || return 1
 	for end in left right; do
 		is_ours $end || continue
 		if [ $end = left ]; then other=$net_r; else other=$net_l; fi
@@ -253,11 +266,12 @@ protect() {
 		RULES
 	done
 }
-policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE
-	local tmpl_out=(tmpl proto esp reqid 1 mode "$6") tmpl_in=(tmpl proto esp reqid 1 mode "$6")
-	if [ "$6" = tunnel ]; then
-		tmpl_out=(tmpl src "$4" dst "$5" proto esp reqid 1 mode tunnel)
-		tmpl_in=(tmpl src "$5" dst "$4" proto esp reqid 1 mode tunnel)
+policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE [PROTO]
+	local proto=${7:-esp}
+	local tmpl_out=(tmpl proto $proto reqid 1 mode "$6") tmpl_in=(tmpl proto $proto reqid 1 mode "$6")
+	if [ "$6" != transport ]; then
+		tmpl_out=(tmpl src "$4" dst "$5" proto $proto reqid 1 mode "$6")
+		tmpl_in=(tmpl src "$5" dst "$4" proto $proto reqid 1 mode "$6")
 	fi
 	xf "$1" policy add src "$2" dst "$3" dir out "${tmpl_out[@]}" &&
 		xf "$1" policy add src "$3" dst "$2" dir in "${tmpl_in[@]}"

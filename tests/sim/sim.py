@@ -8,8 +8,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 
 PROTECT, UNPROTECT, SA_ADD = 2, 3, 17
 OUT, IN = 0, 1
-TRANSPORT, TUNNEL = 0, 1
-ESN = 1
+TRANSPORT, TUNNEL, BEET = 0, 1, 4
+ESP, AH = 50, 51
+ESN, ALIGN4 = 1, 64
 TRANSFORMED, DROP, TOOBIG = 2, 5, 7
 NEEDS_CSUM, GSO_TCPV4, GSO_TCPV6 = 1, 1, 4
 
@@ -27,15 +28,23 @@ def algorithm(name, key, icv_bits=128):
     return struct.pack("=64sII72s", name.encode(), 8 * len(key), icv_bits, key)
 
 
-def sa(handle, direction, mode, spi, source, destination, name, key, flags=0, auth=None):
-    """`auth`: (name, key, ICV bits); then `name` is a cipher, else an AEAD."""
+def selector(source, destination):
+    """One address each, of one family."""
+    family, src = address(source)
+    bits = 32 if family == 4 else 128
+    return src + address(destination)[1] + struct.pack("=BBBBHHHHIIIII", bits, bits, family, 0, 0, 0xffff, 0, 0xffff, 0, 0,
+                                                       0, 0, 0)
+
+
+def sa(handle, direction, mode, spi, source, destination, name, key, flags=0, auth=None, protocol=ESP, only=ANY):
+    """`auth`: (name, key, ICV bits); then `name` is a cipher, else an AEAD. `only`: the selector."""
     family, src = address(source)
     dst = address(destination)[1]
     none = bytes(144)
     algorithms = none + algorithm(name, key, 0) + algorithm(*auth) if auth else algorithm(name, key) + none + none
-    body = struct.pack("=IIBBBB4s16s16sII4sIII", handle, flags, direction, family, 50, mode,
+    body = struct.pack("=IIBBBB4s16s16sII4sIII", handle, flags, direction, family, protocol, mode,
                        struct.pack(">I", spi), src, dst, 1, 0, b"", 0, 0, 0)
-    return body + ANY + algorithms + bytes(32)
+    return body + only + algorithms + bytes(32)
 
 
 def packet(handle, first, count=1, length=0, mtu=1400, flags=0, offload=(0, 0, 0, 0, 0, 0, 0)):

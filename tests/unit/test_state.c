@@ -10,6 +10,7 @@
 #include "words/algorithm.h"
 #include "words/option.h"
 #include "words/state.h"
+#include "words/usage.h"
 
 #define ID	"src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x1001 mode tunnel dir out "
 #define KEY16	"0x000102030405060708090a0b0c0d0e0f"
@@ -117,6 +118,91 @@ START_TEST(what_is_wrong_is_said)
 		"state: aead \"rfc4106(gcm(aes))\" beside enc or auth; ");
 	takes(ID "enc aes " KEY16 " auth sha256 " KEY32);
 	ck_assert_uint_eq(line.sa.auth.icv_bits, 96);	/* as XFRM's */
+}
+END_TEST
+
+#define GCM	"aead rfc4106(gcm(aes)) " KEY20 " 128"
+
+START_TEST(limits_are_taken)
+{
+	const struct limit *l = &line.limit;
+
+	takes(ID GCM " limit byte-soft 1 limit byte-hard 2 limit packet-soft 3 limit packet-hard 4 limit time-soft 5 "
+	      "limit time-hard 6 limit time-use-soft 7 limit time-use-hard 8");
+	ck_assert(l->bytes[0] == 1 && l->bytes[1] == 2 && l->packets[0] == 3 && l->packets[1] == 4);
+	ck_assert(l->add[0] == 5 && l->add[1] == 6 && l->use[0] == 7 && l->use[1] == 8);
+	takes(ID GCM " limit byte-hard 18446744073709551615");
+	ck_assert(limit_is_none(l));		/* XFRM's word for none */
+	takes(ID GCM);
+	ck_assert(limit_is_none(l));
+	refuses(ID GCM " limit", "limit: ");
+	refuses(ID GCM " limit bytes 7", "limit \"bytes\": allowed: time-soft, ");
+	refuses(ID GCM " limit byte-hard 0", "limit byte-hard \"0\": allowed: a number from 1 to ");
+	refuses(ID GCM " limit byte-hard 1 limit byte-hard 2", "limit byte-hard: given twice");
+	refuses(ID GCM " limit time-hard 99999999999", "limit time-hard \"99999999999\": allowed: a number from 1 to ");
+}
+END_TEST
+
+#define AH	"src 10.9.0.1 dst 10.9.0.2 proto ah spi 0x1001 mode tunnel dir out "
+
+START_TEST(ah_is_a_mac_alone)
+{
+	takes(AH "auth-trunc hmac(sha256) " KEY32 " 128 flag align4");
+	ck_assert(line.sa.protocol == IPSP_AH && line.sa.flags == IPSP_SAF_ALIGN4);
+	ck_assert_str_eq(line.sa.cipher.name, "ecb(cipher_null)");
+	refuses(AH, "state: no auth; ");
+	refuses(AH GCM, "proto ah \"aead\": allowed: auth or auth-trunc alone");
+	refuses(AH "enc cbc(aes) " KEY16 SHA1, "proto ah \"enc\": ");
+	refuses(AH "encap espinudp 4500 4500 0.0.0.0" SHA1, "proto ah \"encap\": ");
+	refuses("src 10.9.0.1 dst 10.9.0.2 proto ah spi 0x1001 mode beet sel src 1.2.3.4 dst 5.6.7.8" SHA1,
+		"proto ah \"mode beet\": ");
+}
+END_TEST
+
+START_TEST(beet_wants_two_addresses)
+{
+	static const char begin[] = "src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x1001 mode beet " GCM " ";
+	char text[600];
+
+	snprintf(text, sizeof(text), "%ssel src fd01::1 dst fd02::1", begin);
+	takes(text);
+	ck_assert(line.sa.mode == IPSP_SA_BEET && line.sa.selector.family == 6);
+	refuses(begin, "state: no sel with one src and one dst, as mode beet wants; ");
+	snprintf(text, sizeof(text), "%ssel src 10.1.0.0/24 dst 10.2.0.1", begin);
+	refuses(text, "state: no sel with one src and one dst");
+}
+END_TEST
+
+/* As `ip -s xfrm state` shows the same SA; the last line is ours. */
+START_TEST(usage_is_shown_as_ip_shows_it)
+{
+	struct ipsp_handle h = { .next = 3, .packets = 2, .bytes = 168 };
+	char room[3000];
+	struct text t;
+
+	setenv("TZ", "UTC", 1);
+	takes(ID GCM " replay-window 32 reqid 1 limit byte-soft 7 limit time-hard 1000");
+	text_init(&t, room, sizeof(room));
+	usage_text(&t, &line, &h, 1790000000ull * 1000000000, true);
+	usage_text_ours(&t, &line, &h, "openssl");
+	ck_assert_str_eq(room,
+		"src 10.9.0.1 dst 10.9.0.2\n"
+		"\tproto esp spi 0x00001001(4097) reqid 1(0x00000001) mode tunnel\n"
+		"\treplay-window 32 seq 0x00000000 flag  (0x00000000)\n"
+		"\taead rfc4106(gcm(aes)) " KEY20 " (160 bits) 128\n"
+		"\tanti-replay context: seq 0x0, oseq 0x2\n"
+		"\tsel src 0.0.0.0/0 dst 0.0.0.0/0 uid 0\n"
+		"\tlifetime config:\n"
+		"\t  limit: soft 7(bytes), hard (INF)(bytes)\n"
+		"\t  limit: soft (INF)(packets), hard (INF)(packets)\n"
+		"\t  expire add: soft 0(sec), hard 1000(sec)\n"
+		"\t  expire use: soft 0(sec), hard 0(sec)\n"
+		"\tlifetime current:\n"
+		"\t  168(bytes), 2(packets)\n"
+		"\t  add 2026-09-21 14:13:20 use -\n"
+		"\tstats:\n"
+		"\t  replay-window 0 replay 0 failed 0\n"
+		"\tdir out engine openssl dropped 0\n");
 }
 END_TEST
 
@@ -352,6 +438,10 @@ int main(void)
 	tcase_add_test(c, each_algorithm_is_taken);
 	tcase_add_test(c, what_is_wrong_is_said);
 	tcase_add_test(c, text_is_taken_again);
+	tcase_add_test(c, limits_are_taken);
+	tcase_add_test(c, ah_is_a_mac_alone);
+	tcase_add_test(c, beet_wants_two_addresses);
+	tcase_add_test(c, usage_is_shown_as_ip_shows_it);
 	tcase_add_test(c, page_is_the_table);
 	tcase_add_test(c, weak_ones_need_legacy);
 	tcase_add_test(c, engines_decide);

@@ -218,6 +218,8 @@ static void address(unsigned char *a, unsigned char family, unsigned int net, un
 	a[family == 4 ? 3 : 15] = host;
 }
 
+struct ipsp_handle world_limits;
+
 static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
 {
 	unsigned char near[16], far[16];
@@ -229,6 +231,8 @@ static struct ipsp_handle handle_add(const struct realm *r, unsigned char direct
 		.inner_family = r->kind.mode == IPSP_SA_TRANSPORT ? r->kind.family : 0,
 		.window = direction == IPSP_DIR_IN ? 64 : 0,
 		.spi = htonl(0x10000 + r->net * 256 + direction),
+		.soft_bytes = world_limits.soft_bytes, .hard_bytes = world_limits.hard_bytes,
+		.soft_packets = world_limits.soft_packets, .hard_packets = world_limits.hard_packets,
 	};
 
 	address(near, r->kind.family, 9, 1);

@@ -33,6 +33,9 @@ struct realm {
 	int said;			/* from its stack: an int for each thing it wants to say */
 };
 
+/* The limits of the handles of realms that begin from now on. */
+extern struct ipsp_handle world_limits;
+
 struct worker {				/* one of several stacks of a realm */
 	unsigned int index;
 	pid_t pid;
