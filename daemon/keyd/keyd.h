@@ -14,6 +14,7 @@
  *   aevent       NEWAE, GETAE
  *   info         counts of both databases
  *   lifetime     what expires by time, bytes, packets
+ *   mapping      what comes from behind a NAT that gave it another name
  *   compartment  requests to the manager
  *   opener       opens ports for the unprivileged part
  *
@@ -65,7 +66,9 @@ struct keyd_sa {
 	__u32 if_id, extra_flags, tfc_pad, mapping_maxage;
 	__u32 replay_maxage, replay_maxdiff;
 	__u32 direction;		/* XFRMA_SA_DIR, 0: not given */
-	__u32 reserved;
+	__be16 peer_port, told_port;	/* ESP in UDP, inbound: where it comes from, ... */
+	xfrm_address_t peer, told_peer;	/* ... and where the last MAPPING said so */
+	uint64_t mapping_time;		/* of that one */
 };
 
 struct keyd_policy {
@@ -160,6 +163,7 @@ enum keys { KEYS_HIDDEN, KEYS_TOLD };
 struct nl_msg *sa_message(struct keyd_sa *sa, __u16 type, __u32 portid, __u32 seq, int flags,
 			  enum keys keys);
 struct nl_msg *sa_message_expire(struct keyd_sa *sa, bool hard, __u32 portid);
+struct nl_msg *sa_message_mapping(const struct keyd_sa *sa);	/* to `peer` */
 struct nl_msg *sa_message_ae(struct keyd_sa *sa, __u32 flags, __u32 portid, __u32 seq);
 int sa_message_mark(struct nl_msg *m, const struct xfrm_mark *mark);
 __u32 sa_window_size(const struct keyd_sa *sa);
@@ -168,7 +172,7 @@ __u32 sa_window_size(const struct keyd_sa *sa);
 int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r);
 int sa_words_delete(struct keyd *k, const struct keyd_sa *sa);
 bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa);
-void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used */
+void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
 int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request *r);
 int policy_words_delete(struct keyd *k, const struct keyd_policy *p);
 
@@ -202,6 +206,10 @@ int info_spd_set(struct request *r);
 /* lifetime.c */
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
+
+/* mapping.c */
+bool mapping_is_watched(const struct keyd_sa *sa);
+void mapping_check(struct keyd *k, struct keyd_sa *sa);	/* after its use is read */
 
 /* compartment.c */
 #define COMPARTMENT_WORDS 64

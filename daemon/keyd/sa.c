@@ -128,6 +128,10 @@ static void take_all(struct keyd_sa *sa, const struct request *r)
 	if (r->attr[XFRMA_COADDR])
 		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
 	sa->has_encap = !!r->attr[XFRMA_ENCAP];
+	sa->told_peer = sa->info.saddr;
+	sa->told_port = sa->encap.encap_sport;
+	sa->peer = sa->told_peer;
+	sa->peer_port = sa->told_port;
 	sa->has_coaddr = !!r->attr[XFRMA_COADDR];
 	take_bytes(&sa->aead, r->attr[XFRMA_ALG_AEAD], sizeof(struct xfrm_algo_aead) +
 		   key_bytes(r->attr[XFRMA_ALG_AEAD]));
@@ -180,13 +184,28 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 	return 0;
 }
 
+/* The kernel takes other ports of the same kind of encapsulation; here they are a new SA's. */
+static bool sa_changes_encap(struct request *r, const struct keyd_sa *sa, int *err)
+{
+	const struct xfrm_encap_tmpl *to = r->attr[XFRMA_ENCAP] ? nla_data(r->attr[XFRMA_ENCAP]) : NULL;
+
+	if (!to && !sa->has_encap)
+		return false;
+	*err = -EINVAL;
+	if (!to || !sa->has_encap || to->encap_type != sa->encap.encap_type)
+		return true;
+	*err = request_fail(r, -EOPNOTSUPP, "ipsec-port: other ports of a state; wanted: delete and add");
+	return to->encap_sport != sa->encap.encap_sport || to->encap_dport != sa->encap.encap_dport;
+}
+
 /* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
 static int sa_change(struct request *r, struct keyd_sa *sa)
 {
 	const struct xfrm_usersa_info *info = r->body;
+	int err;
 
-	if (r->attr[XFRMA_ENCAP] || sa->has_encap)
-		return -EINVAL;
+	if (sa_changes_encap(r, sa, &err))
+		return err;
 	if (r->attr[XFRMA_COADDR])
 		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
 	sa->info.lft = info->lft;

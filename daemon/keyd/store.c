@@ -13,7 +13,7 @@
 
 #include "keyd.h"
 
-#define STORE_MAGIC	0x3164796b70737069ull	/* "ipspkyd1" */
+#define STORE_MAGIC	0x3264796b70737069ull	/* "ipspkyd2" */
 #define STORE_SAS	16384u
 #define STORE_POLICIES	16384u
 
