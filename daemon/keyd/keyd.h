@@ -17,6 +17,7 @@
  *   mapping      what comes from behind a NAT that gave it another name
  *   compartment  requests to the manager
  *   opener       opens ports for the unprivileged part
+ *   jail         the system calls that are left to it
  *
  * Handlers return 0 or a negative errno, as the kernel's; what fails changed nothing.
  */
@@ -223,6 +224,9 @@ void compartment_word(struct compartment_words *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* 0 or -errno; the reply's text, in a buffer of this function's, to *text (may be NULL). Wipes w. */
 int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text);
+
+/* jail.c */
+int jail_close(void);		/* 0 or -errno; from here on any other system call kills */
 
 /* opener.c */
 int opener_start(int *child_end);			/* forks: 0 in the child, its pid outside */

@@ -20,7 +20,7 @@ bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 famil
 static bool sa_is(const struct keyd_sa *sa, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
 		  __be32 spi, __u8 proto, __u16 family)
 {
-	return sa->state && sa->info.id.spi == spi && sa->info.id.proto == proto &&
+	return sa->state && spi && sa->info.id.spi == spi && sa->info.id.proto == proto &&
 	       sa->info.family == family && address_equal(&sa->info.id.daddr, daddr, family) &&
 	       (mark->v & mark->m & sa->mark.m) == sa->mark.v;
 }
@@ -428,6 +428,24 @@ static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
 	request_mark(r, &sa->mark);
 }
 
+/* What an ALLOCSPI that found none left behind; the next one of its like takes it. */
+static struct keyd_sa *sa_find_nameless(struct request *r, const struct xfrm_userspi_info *p,
+					const struct xfrm_mark *mark)
+{
+	struct keyd_sa *at = store_sas(r->k), *end = at + r->k->store->sas;
+	const struct xfrm_usersa_info *want = &p->info;
+
+	for (; at < end; at++)
+		if (at->state == SA_LARVAL && !at->info.id.spi && at->info.id.proto == want->id.proto &&
+		    at->info.family == want->family && at->info.mode == want->mode &&
+		    at->info.reqid == want->reqid && at->if_id == request_u32(r, XFRMA_IF_ID, 0) &&
+		    (mark->v & at->mark.m) == at->mark.v &&
+		    address_equal(&at->info.id.daddr, &want->id.daddr, want->family) &&
+		    address_equal(&at->info.saddr, &want->saddr, want->family))
+			return at;
+	return NULL;
+}
+
 int sa_alloc_spi(struct request *r)
 {
 	const struct xfrm_userspi_info *p = r->body;
@@ -447,13 +465,13 @@ int sa_alloc_spi(struct request *r)
 		return 0;
 	}
 	spi = spi_find(r, p, &mark);
-	if (!spi)
-		return -ENOENT;
-	sa = store_new_sa(r->k);
+	sa = sa_find_nameless(r, p, &mark) ?: store_new_sa(r->k);
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	larval_init(sa, r, spi);
 	sa->state = SA_LARVAL;
+	if (!spi)
+		return -ENOENT;
 	sa_answer(r, sa);
 	return 0;
 }

@@ -4,10 +4,17 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/keyd/keyd.h"
@@ -403,6 +410,51 @@ START_TEST(recovery)
 }
 END_TEST
 
+/* In the jail what serving takes goes on, and what it does not take ends the process. */
+static int jailed(void (*what)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || jail_close())
+			_exit(3);
+		what();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void does_serve(void)
+{
+	char name[IF_NAMESIZE];
+
+	free(malloc(1 << 22));
+	fprintf(stderr, "%s\n", if_indextoname(1, name) ? name : "no device 1");
+	sa_recover(&k);
+}
+
+static void does_open(void) { open("/dev/null", O_RDONLY); }
+static void does_start(void) { fork(); }
+static void does_map_code(void) { mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void does_call_out(void) { socket(AF_INET, SOCK_DGRAM, 0); }
+static void does_ask_else(void) { ioctl(0, FIONREAD, NULL); }
+
+START_TEST(jail)
+{
+	void (*const bad[])(void) = { does_open, does_start, does_map_code, does_call_out, does_ask_else };
+	size_t i;
+
+	ck_assert_int_eq(jailed(does_serve), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int status = jailed(bad[i]);
+
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%zu: status 0x%x", i, status);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("keyd");
@@ -419,6 +471,7 @@ int main(void)
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
 	tcase_add_test(c, recovery);
+	tcase_add_test(c, jail);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
