@@ -155,10 +155,27 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 }
 
-static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
+static __u32 greater(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * The highest number that was sent or seen, if the caller says: an SA that moves to another
+ * address of ours has another window, which must not take the old numbers again.
+ */
+static __u32 words_last_number(const struct keyd_sa *sa)
 {
 	const struct xfrm_replay_state_esn *esn = (const void *)sa->esn.at;
-	__u32 window = sa_window_size(sa), oseq = sa->esn.size ? esn->oseq : sa->replay.oseq;
+
+	if (!sa->esn.size)
+		return greater(sa->replay.oseq, sa->replay.seq);
+	return esn->oseq_hi || esn->seq_hi ? UINT32_MAX : greater(esn->oseq, esn->seq);
+}
+
+static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
+{
+	__u32 window = sa_window_size(sa), last = words_last_number(sa);
 
 	compartment_word(w, "reqid");
 	compartment_word(w, "%u", sa->info.reqid);
@@ -166,9 +183,9 @@ static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
 		compartment_word(w, "replay-window");
 		compartment_word(w, "%u", window < IPSP_WINDOW_MIN ? IPSP_WINDOW_MIN : window);
 	}
-	if (oseq && !(sa->esn.size && esn->oseq_hi)) {
-		compartment_word(w, "replay-oseq");
-		compartment_word(w, "%u", oseq);
+	if (last) {
+		compartment_word(w, "replay-oseq");	/* inbound: the last one that may not come */
+		compartment_word(w, "%u", last);
 	}
 }
 

@@ -294,7 +294,11 @@ START_TEST(state_larval)
 	p->min = p->max = 0x5000;
 	ck_assert_int_eq(send_it(), 0);
 	ck_assert_int_eq(heard.answers, 1);
-	ck_assert_int_eq(send_it(), -ENOENT);			/* taken */
+	ck_assert_int_eq(send_it(), -ENOENT);			/* taken; what is left has no name */
+	ck_assert_int_eq(k.store->sas, 2);
+	ck_assert_int_eq(send_it(), -ENOENT);
+	ck_assert_int_eq(k.store->sas, 2);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0), -ESRCH);
 	ck_assert_int_eq(words_count, before);
 	ck_assert_int_eq(add(0x5000), -EEXIST);
 	state(XFRM_MSG_UPDSA, 0x5000);
@@ -319,6 +323,98 @@ START_TEST(state_use)
 	ck_assert_uint_eq(info->curlft.use_time, 5);
 	ck_assert_uint_eq(info->stats.replay, 3);
 	ck_assert_uint_eq(info->stats.integrity_failed, 2);
+}
+END_TEST
+
+/* An SA that is moved goes on above what it has sent, and takes nothing that it has seen. */
+START_TEST(state_moved)
+{
+	struct xfrm_replay_state replay = { .oseq = 0, .seq = 77, .bitmap = 1 };
+	struct {
+		struct xfrm_replay_state_esn head;
+		__u32 bits[2];
+	} esn = { .head = { .bmp_len = 2, .replay_window = 64, .seq = 5 } };
+
+	state(XFRM_MSG_NEWSA, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_VAL, &replay, sizeof(replay));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 77 "));
+	state(XFRM_MSG_NEWSA, 0x1002)->flags = XFRM_STATE_ESN;
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_ESN_VAL, &esn, sizeof(esn));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 5 "));
+	esn.head.seq_hi = 1;
+	state(XFRM_MSG_NEWSA, 0x1003)->flags = XFRM_STATE_ESN;
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_ESN_VAL, &esn, sizeof(esn));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 4294967295 "));
+	ck_assert_int_eq(add(0x1004), 0);
+	ck_assert_ptr_null(strstr(words, "replay-oseq"));
+}
+END_TEST
+
+static int encapsulated(__u16 type, __u16 kind, __u16 port, __u32 patience)
+{
+	struct xfrm_encap_tmpl encap = { .encap_type = kind, .encap_sport = htons(port), .encap_dport = htons(4500) };
+
+	state(type, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_ENCAP, &encap, sizeof(encap));
+	if (patience)
+		attribute(XFRMA_MTIMER_THRESH, &patience, sizeof(patience));
+	return send_it();
+}
+
+START_TEST(state_in_udp)
+{
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 1, 4501, 0), -EOPNOTSUPP);	/* without IKE's marker */
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 0), 0);
+	ck_assert_ptr_nonnull(strstr(words, "encap espinudp 4501 4500 0.0.0.0"));
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 2, 4501, 0), 0);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 2, 4502, 0), -EOPNOTSUPP);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 7, 4501, 0), -EINVAL);
+	state(XFRM_MSG_UPDSA, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), -EINVAL);
+}
+END_TEST
+
+static int tells_mapping(void)
+{
+	memset(&heard, 0, sizeof(heard));
+	sa_words_usage(&k, store_sas(&k));
+	mapping_check(&k, store_sas(&k));
+	return heard.multicasts;
+}
+
+START_TEST(state_mapping)
+{
+	const struct xfrm_user_mapping *m = nlmsg_data((struct nlmsghdr *)heard.told);
+
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 0), 0);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4501}";
+	ck_assert_int_eq(tells_mapping(), 0);			/* as it was given */
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.7\",\"peer-port\":4502}";
+	ck_assert_int_eq(tells_mapping(), 1);
+	ck_assert_int_eq(heard.event, XFRM_MSG_MAPPING);
+	ck_assert_uint_eq(ntohl(m->old_saddr.a4), 0x0a090001);
+	ck_assert_uint_eq(ntohs(m->old_sport), 4501);
+	ck_assert_uint_eq(ntohl(m->new_saddr.a4), 0x0a090007);
+	ck_assert_uint_eq(ntohs(m->new_sport), 4502);
+	ck_assert_uint_eq(ntohl(m->id.spi), 0x1001);
+	ck_assert_int_eq(tells_mapping(), 0);			/* once */
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4501}";
+	ck_assert_int_eq(tells_mapping(), 1);			/* and back */
+	ck_assert_int_eq(lifetime_timeout(&k), 1000);
+	ck_assert_int_eq(named(XFRM_MSG_DELSA, 0x1001), 0);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 1000), 0);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4502}";
+	ck_assert_int_eq(tells_mapping(), 1);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4503}";
+	ck_assert_int_eq(tells_mapping(), 0);			/* not so soon */
 }
 END_TEST
 
@@ -468,6 +564,9 @@ int main(void)
 	tcase_add_test(c, state_malformed);
 	tcase_add_test(c, state_larval);
 	tcase_add_test(c, state_use);
+	tcase_add_test(c, state_moved);
+	tcase_add_test(c, state_in_udp);
+	tcase_add_test(c, state_mapping);
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
 	tcase_add_test(c, recovery);
