@@ -11,6 +11,7 @@
  *   sa_message   an SA as netlink tells it
  *   sa_words     an SA as the manager is told it
  *   policy, policy_message, policy_words    the same of policies
+ *   migrate      MIGRATE
  *   aevent       NEWAE, GETAE
  *   info         counts of both databases
  *   lifetime     what expires by time, bytes, packets
@@ -186,6 +187,7 @@ int policy_dump(struct request *r);
 int policy_default_get(struct request *r);
 int policy_default_set(struct request *r);
 void policy_recover(struct keyd *k);
+struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector);
 /* policy_verify.c */
 int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info);
 int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
@@ -197,7 +199,8 @@ void policy_read_use(struct keyd *k, const struct keyd_policy *p);
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags);
 
-/* aevent.c, info.c */
+/* migrate.c, aevent.c, info.c */
+int migrate_new(struct request *r);
 int aevent_new(struct request *r);
 int aevent_get(struct request *r);
 int info_sad(struct request *r);

@@ -56,6 +56,14 @@ static void policy_wanted(const struct request *r, struct wanted *w, __u8 dir, _
 	request_mark(r, &w->mark);
 }
 
+struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector)
+{
+	struct wanted w;
+
+	policy_wanted(r, &w, dir, 0, selector);
+	return policy_find(r->k, &w);
+}
+
 /* As the kernel's: multiples of 8 and the direction, never 0. */
 static __u32 policy_index(struct keyd *k, __u8 dir)
 {

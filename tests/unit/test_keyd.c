@@ -494,6 +494,53 @@ START_TEST(policy_life)
 END_TEST
 
 /* What is half done when the agent dies is taken back, the rest stands. */
+static int migrate(__u32 from, __u32 to, __u32 reqid)
+{
+	struct xfrm_user_migrate m = { .proto = IPPROTO_ESP, .mode = XFRM_MODE_TUNNEL, .reqid = reqid,
+				       .old_family = AF_INET, .new_family = AF_INET };
+	struct xfrm_userpolicy_id *id;
+
+	id = begin(XFRM_MSG_MIGRATE, sizeof(*id));
+	id->sel = store_next_policy(&k, 0)->info.sel;
+	id->dir = XFRM_POLICY_OUT;
+	m.old_daddr.a4 = htonl(from);
+	m.old_saddr.a4 = from == 0x0a090004 ? htonl(0x0a090001) : 0;
+	m.new_daddr.a4 = htonl(to);
+	m.new_saddr.a4 = htonl(0x0a090001);
+	attribute(XFRMA_MIGRATE, &m, sizeof(m));
+	return send_it();
+}
+
+/* The policy of `policy` has a template from anywhere to 10.9.0.2. */
+START_TEST(migration)
+{
+	struct xfrm_usersa_info *info = state(XFRM_MSG_NEWSA, 0x1001);
+	struct keyd_sa *sa;
+
+	info->saddr.a4 = 0;
+	info->reqid = 3;
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	manager_text = "{\"dir\":\"out\",\"next\":8,\"packets\":7,\"bytes\":900}";
+	ck_assert_int_eq(migrate(0x0a090003, 0x0a090004, 3), -ENODATA);	/* no template is so */
+	ck_assert_int_eq(migrate(0x0a090002, 0, 3), -EINVAL);
+	ck_assert_int_eq(migrate(0x0a090002, 0x0a090004, 3), 0);
+	ck_assert_int_eq(heard.multicasts, 1);
+	ck_assert_int_eq(heard.event, XFRM_MSG_MIGRATE);
+	ck_assert_ptr_nonnull(strstr(words, "tmpl src 10.9.0.1 dst 10.9.0.4 proto esp"));
+	sa = store_next_sa(&k, 0);
+	ck_assert_int_eq(sa->state, SA_VALID);
+	ck_assert_uint_eq(ntohl(sa->info.id.daddr.a4), 0x0a090004);
+	ck_assert_uint_eq(ntohl(sa->info.id.spi), 0x1001);
+	ck_assert_uint_eq(sa->before.bytes, 900);
+	manager_err = -EINVAL;					/* neither the new nor the old one: it goes */
+	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -EINVAL);
+	ck_assert_uint_eq(k.store->sas, 0);
+	ck_assert_int_eq(heard.multicasts, 0);
+}
+END_TEST
+
 START_TEST(recovery)
 {
 	ck_assert_int_eq(add(0x1001), 0);
@@ -569,6 +616,7 @@ int main(void)
 	tcase_add_test(c, state_mapping);
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
+	tcase_add_test(c, migration);
 	tcase_add_test(c, recovery);
 	tcase_add_test(c, jail);
 	suite_add_tcase(suite, c);
