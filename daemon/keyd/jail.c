@@ -6,6 +6,7 @@
  * one that if_indextoname() asks with. A call beside these ends the process.
  */
 #include <errno.h>
+#include <json-c/json.h>
 #include <linux/sockios.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -54,6 +55,7 @@ int jail_close(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int err = filter ? jail_fill(filter) : -ENOMEM;
 
+	json_object_put(json_tokener_parse("{\"a\":1}"));	/* its first object takes a seed, who knows where from */
 	if (!err)
 		err = seccomp_load(filter);
 	seccomp_release(filter);

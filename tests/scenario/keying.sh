@@ -78,7 +78,7 @@ charon_files() {
 			children { test {
 				local_ts = $4
 				remote_ts = $5
-				esp_proposals = aes128gcm16
+				esp_proposals = ${esp:-aes128gcm16}
 				mode = ${mode:-tunnel}
 			} }
 		} }
