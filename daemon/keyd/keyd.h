@@ -138,6 +138,9 @@ struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
 struct keyd_policy *store_new_policy(struct keyd *k);
 void store_free_sa(struct keyd *k, struct keyd_sa *sa);
 void store_free_policy(struct keyd *k, struct keyd_policy *p);
+/* Once its SPI is written; the next one of that SPI behind `after` (NULL: the first). */
+void store_named(struct keyd *k, const struct keyd_sa *sa);
+struct keyd_sa *store_find_spi(struct keyd *k, __be32 spi, const struct keyd_sa *after);
 /* The youngest one that is older than `below` (0: the youngest of all), NULL: none. */
 struct keyd_sa *store_next_sa(struct keyd *k, uint64_t below);
 struct keyd_policy *store_next_policy(struct keyd *k, uint64_t below);

@@ -28,9 +28,9 @@ static bool sa_is(const struct keyd_sa *sa, const struct xfrm_mark *mark, const 
 struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
 			__be32 spi, __u8 proto, __u16 family)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 
-	for (; at < end; at++)
+	while ((at = store_find_spi(k, spi, at)))
 		if (sa_is(at, mark, daddr, spi, proto, family))
 			return at;
 	return NULL;
@@ -171,6 +171,7 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	take_all(sa, r);
+	store_named(r->k, sa);
 	sa->state = SA_CHANGING;
 	err = sa_words_add(r->k, sa, r);
 	if (err) {
@@ -469,6 +470,7 @@ int sa_alloc_spi(struct request *r)
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	larval_init(sa, r, spi);
+	store_named(r->k, sa);
 	sa->state = SA_LARVAL;
 	if (!spi)
 		return -ENOENT;

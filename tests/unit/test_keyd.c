@@ -494,6 +494,57 @@ START_TEST(policy_life)
 END_TEST
 
 /* What is half done when the agent dies is taken back, the rest stands. */
+/* The youngest that is older, by a look at each. */
+static struct keyd_sa *next_by_looking(uint64_t below)
+{
+	struct keyd_sa *at = store_sas(&k), *end = at + k.store->sas, *next = NULL;
+
+	for (; at < end; at++)
+		if (at->state && (!below || at->id < below) && (!next || at->id > next->id))
+			next = at;
+	return next;
+}
+
+static void compare_walks(void)
+{
+	struct keyd_sa *sa;
+	uint64_t below = 0;
+
+	do {
+		sa = store_next_sa(&k, below);
+		ck_assert_ptr_eq(sa, next_by_looking(below));
+		below = sa ? sa->id : 0;
+		if (sa)
+			ck_assert_ptr_eq(store_find_spi(&k, sa->info.id.spi, NULL), sa);
+	} while (sa);
+}
+
+/* More come and go than the list of ages holds; what is found is what is there. */
+START_TEST(store_index)
+{
+	uint32_t random = 1, i;
+	struct keyd_sa *sa;
+
+	for (i = 0; i < 80000; i++) {
+		random = random * 1664525 + 1013904223;
+		sa = random >> 31 || k.store->sas < 20 ? NULL : store_sas(&k) + (random >> 8) % k.store->sas;
+		if (sa && sa->state) {
+			store_free_sa(&k, sa);
+		} else if (k.store->sas < 300) {
+			sa = store_new_sa(&k);
+			ck_assert_uint_eq(sa->state, SA_NONE);
+			sa->info.id.spi = htonl(0x1000 + i);
+			store_named(&k, sa);
+			sa->state = SA_VALID;
+		}
+		if (i % 1000 == 0)
+			compare_walks();
+	}
+	compare_walks();
+	ck_assert_int_gt(k.store->sas, 20);
+}
+END_TEST
+
 static int migrate(__u32 from, __u32 to, __u32 reqid)
 {
 	struct xfrm_user_migrate m = { .proto = IPPROTO_ESP, .mode = XFRM_MODE_TUNNEL, .reqid = reqid,
@@ -617,6 +668,7 @@ int main(void)
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
 	tcase_add_test(c, migration);
+	tcase_add_test(c, store_index);
 	tcase_add_test(c, recovery);
 	tcase_add_test(c, jail);
 	suite_add_tcase(suite, c);
