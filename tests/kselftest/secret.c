@@ -171,6 +171,7 @@ static void look_at_an_answer(int agent)
 	TAP_EQUAL(serve(agent), 0, "an answer");
 	tap(seek(), "it is found while it waits for its reader");
 	tap(read_pattern(fd), "it is read");
+	tap(!seek(), "nowhere after it was read");
 	close(fd);
 }
 
@@ -187,7 +188,7 @@ static void look_at_a_dump(int agent)
 	TAP_EQUAL(status, 0, "a dump");
 	tap(seek(), "it is found while it waits for its reader");
 	tap(read_pattern(fd), "it is read");
-	tap(!stays(), "both are nowhere after they were read");
+	tap(!stays(), "nowhere after it was read");
 	close(fd);
 }
 
