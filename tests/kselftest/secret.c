@@ -49,10 +49,14 @@ static int holds(const uint64_t *at, size_t words)
 	return 0;
 }
 
-/* A hit is read over, here and in the kernel's own buffer of the file. */
+/*
+ * A hit is read over, here and in the kernel's own buffer of the file, by memory that is
+ * another: of the begin, or where that was the hit, of the end.
+ */
 static int seek_range(int fd, off_t at, size_t size)
 {
 	static uint64_t chunk[CHUNK / 8];
+	off_t other;
 	size_t done, part;
 	int hit = 0;
 
@@ -64,7 +68,8 @@ static int seek_range(int fd, off_t at, size_t size)
 		hit = n > 0 && holds(chunk, (size_t)n / 8);
 	}
 	explicit_bzero(chunk, sizeof(chunk));
-	if (hit && pread(fd, chunk, 4096, 0) < 0)
+	other = done > CHUNK ? at : at + (off_t)size - 4096;
+	if (hit && pread(fd, chunk, 4096, other) < 0)
 		tap_give_up("/proc/kcore");
 	return hit;
 }
