@@ -11,6 +11,7 @@
 #include "port.h"
 #include "redirector.h"
 #include "relay.h"
+#include "secret.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -34,6 +35,7 @@ static const struct room rooms[] = {
 	{ ipsp_port_class_init, ipsp_port_class_exit },	/* outlives the compartments' nodes */
 	{ ipsp_compartment_init, ipsp_compartment_exit },
 	{ ipsp_bypass_init, ipsp_bypass_exit },
+	{ NULL, ipsp_secret_exit },			/* answers that were not read */
 	{ ipsp_relay_init, ipsp_relay_exit },
 	{ ipsp_netns_init, ipsp_netns_exit },		/* hooks: packets from here on */
 	{ ipsp_input_init, ipsp_input_exit },

@@ -15,6 +15,7 @@
 #include "compartment.h"
 #include "netns.h"
 #include "relay.h"
+#include "secret.h"
 
 #define RELAY_OUT_MAX		4096		/* requests of all senders */
 #define RELAY_ROOM_WAIT		HZ
@@ -95,6 +96,7 @@ int ipsp_relay_unicast(struct relay *r, u32 portid, const void *data, u32 size)
 	lockdep_assert_held(&r->sending);
 	if (!skb)
 		return -ENOBUFS;
+	ipsp_secret_mark(skb);		/* GETSA tells keys */
 	return netlink_unicast(r->nlsk, skb, portid, MSG_DONTWAIT);
 }
 
@@ -317,6 +319,7 @@ static int dump_take(struct dump *d, struct sk_buff *skb, struct request *q)
 	d->cursor[0] = q->part.cursor[0];
 	d->cursor[1] = q->part.cursor[1];
 	d->is_over = !(q->part.flags & IPSP_XFRMF_MORE) || !q->size;
+	ipsp_secret_mark(skb);
 	if (q->size)
 		skb_put_data(skb, q->data, q->size);
 	return d->is_over && !q->size ? 0 : skb->len;

@@ -201,7 +201,7 @@
  *   IPSP_XFRM_SENDER_MAX requests out waits, a second at most, then ENOBUFS. No agent, one
  *   that goes: each of them ends in ECONNREFUSED at once; one that does not answer for
  *   ten seconds: ETIMEDOUT. A dump goes at its reader's pace. Messages are zeroed when
- *   they leave the relay's memory.
+ *   they leave the relay's memory, answers when their reader has them or closes.
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H

@@ -11,11 +11,14 @@
  *   sa_message   an SA as netlink tells it
  *   sa_words     an SA as the manager is told it
  *   policy, policy_message, policy_words    the same of policies
+ *   migrate      MIGRATE
  *   aevent       NEWAE, GETAE
  *   info         counts of both databases
  *   lifetime     what expires by time, bytes, packets
+ *   mapping      what comes from behind a NAT that gave it another name
  *   compartment  requests to the manager
  *   opener       opens ports for the unprivileged part
+ *   jail         the system calls that are left to it
  *
  * Handlers return 0 or a negative errno, as the kernel's; what fails changed nothing.
  */
@@ -65,7 +68,9 @@ struct keyd_sa {
 	__u32 if_id, extra_flags, tfc_pad, mapping_maxage;
 	__u32 replay_maxage, replay_maxdiff;
 	__u32 direction;		/* XFRMA_SA_DIR, 0: not given */
-	__u32 reserved;
+	__be16 peer_port, told_port;	/* ESP in UDP, inbound: where it comes from, ... */
+	xfrm_address_t peer, told_peer;	/* ... and where the last MAPPING said so */
+	uint64_t mapping_time;		/* of that one */
 };
 
 struct keyd_policy {
@@ -133,6 +138,9 @@ struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
 struct keyd_policy *store_new_policy(struct keyd *k);
 void store_free_sa(struct keyd *k, struct keyd_sa *sa);
 void store_free_policy(struct keyd *k, struct keyd_policy *p);
+/* Once its SPI is written; the next one of that SPI behind `after` (NULL: the first). */
+void store_named(struct keyd *k, const struct keyd_sa *sa);
+struct keyd_sa *store_find_spi(struct keyd *k, __be32 spi, const struct keyd_sa *after);
 /* The youngest one that is older than `below` (0: the youngest of all), NULL: none. */
 struct keyd_sa *store_next_sa(struct keyd *k, uint64_t below);
 struct keyd_policy *store_next_policy(struct keyd *k, uint64_t below);
@@ -160,6 +168,7 @@ enum keys { KEYS_HIDDEN, KEYS_TOLD };
 struct nl_msg *sa_message(struct keyd_sa *sa, __u16 type, __u32 portid, __u32 seq, int flags,
 			  enum keys keys);
 struct nl_msg *sa_message_expire(struct keyd_sa *sa, bool hard, __u32 portid);
+struct nl_msg *sa_message_mapping(const struct keyd_sa *sa);	/* to `peer` */
 struct nl_msg *sa_message_ae(struct keyd_sa *sa, __u32 flags, __u32 portid, __u32 seq);
 int sa_message_mark(struct nl_msg *m, const struct xfrm_mark *mark);
 __u32 sa_window_size(const struct keyd_sa *sa);
@@ -168,7 +177,7 @@ __u32 sa_window_size(const struct keyd_sa *sa);
 int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r);
 int sa_words_delete(struct keyd *k, const struct keyd_sa *sa);
 bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa);
-void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used */
+void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
 int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request *r);
 int policy_words_delete(struct keyd *k, const struct keyd_policy *p);
 
@@ -181,6 +190,7 @@ int policy_dump(struct request *r);
 int policy_default_get(struct request *r);
 int policy_default_set(struct request *r);
 void policy_recover(struct keyd *k);
+struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector);
 /* policy_verify.c */
 int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info);
 int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
@@ -192,7 +202,8 @@ void policy_read_use(struct keyd *k, const struct keyd_policy *p);
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags);
 
-/* aevent.c, info.c */
+/* migrate.c, aevent.c, info.c */
+int migrate_new(struct request *r);
 int aevent_new(struct request *r);
 int aevent_get(struct request *r);
 int info_sad(struct request *r);
@@ -202,6 +213,10 @@ int info_spd_set(struct request *r);
 /* lifetime.c */
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
+
+/* mapping.c */
+bool mapping_is_watched(const struct keyd_sa *sa);
+void mapping_check(struct keyd *k, struct keyd_sa *sa);	/* after its use is read */
 
 /* compartment.c */
 #define COMPARTMENT_WORDS 64
@@ -215,6 +230,9 @@ void compartment_word(struct compartment_words *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* 0 or -errno; the reply's text, in a buffer of this function's, to *text (may be NULL). Wipes w. */
 int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text);
+
+/* jail.c */
+int jail_close(void);		/* 0 or -errno; from here on any other system call kills */
 
 /* opener.c */
 int opener_start(int *child_end);			/* forks: 0 in the child, its pid outside */

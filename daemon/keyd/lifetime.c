@@ -2,7 +2,7 @@
 /*
  * lifetime.c - what expires by time, bytes, packets
  *
- * Once a second; an SA with a byte or packet limit is asked for its use each time. A soft
+ * Once a second; an SA with a byte or packet limit, or from behind a NAT, is asked for its use each time. A soft
  * expiry is told once; a hard one ends the SA, told by EXPIRE alone, as the kernel does.
  */
 #include <time.h>
@@ -44,8 +44,9 @@ static void lifetime_check(struct keyd *k, struct keyd_sa *sa)
 	const struct xfrm_lifetime_cfg *l = &sa->info.lft;
 	const struct xfrm_lifetime_cur *now = &sa->info.curlft;
 
-	if (sa->state == SA_VALID && lifetime_needs_use(l))
+	if (sa->state == SA_VALID && (lifetime_needs_use(l) || mapping_is_watched(sa)))
 		sa_words_usage(k, sa);
+	mapping_check(k, sa);
 	if (lifetime_is_over(now, l->hard_add_expires_seconds, l->hard_use_expires_seconds,
 			     lifetime_limit(l->hard_byte_limit), lifetime_limit(l->hard_packet_limit))) {
 		sa_told_expired(k, sa, true, 0);
@@ -63,7 +64,8 @@ static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 	struct keyd_sa *end = store_sas(k) + k->store->sas;
 
 	for (; at < end; at++)
-		if ((at->state == SA_VALID || at->state == SA_LARVAL) && lifetime_is_limited(&at->info.lft))
+		if ((at->state == SA_VALID || at->state == SA_LARVAL) &&
+		    (lifetime_is_limited(&at->info.lft) || mapping_is_watched(at)))
 			return at;
 	return NULL;
 }

@@ -40,23 +40,32 @@ static void on_signal(int signal_number)
 	told_to_end = 1;
 }
 
-/* sd_notify(3) without its library: one datagram. */
-static void notify_systemd(void)
+/* sd_notify(3) without its library: one datagram, on a socket that is connected while its path can be seen. */
+static int notify_open(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
 	if (!path || strlen(path) >= sizeof(address.sun_path))
-		return;
+		return -1;
 	strcpy(address.sun_path, path);
 	if (*path == '@')
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address,
+				(socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path))))
+		return fd;
+	complain("NOTIFY_SOCKET", -errno);
+	close(fd);
+	return -1;
+}
+
+static void notify_ready(int fd)
+{
 	if (fd < 0)
 		return;
-	sendto(fd, "READY=1", 7, MSG_NOSIGNAL, (struct sockaddr *)&address,
-	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+	send(fd, "READY=1", 7, MSG_NOSIGNAL);
 	close(fd);
 }
 
@@ -97,15 +106,18 @@ static void loop(struct keyd *k)
 static int serve(struct keyd *k)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	int err = give_up_root();
+	int notify = notify_open(), err = give_up_root();
 
 	if (err)
 		return complain("giving up root", err);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	err = jail_close();
+	if (err)
+		return complain("seccomp", err);
 	sa_recover(k);
 	policy_recover(k);
-	notify_systemd();
+	notify_ready(notify);
 	loop(k);
 	return told_to_end ? 0 : 1;
 }

@@ -56,6 +56,14 @@ static void policy_wanted(const struct request *r, struct wanted *w, __u8 dir, _
 	request_mark(r, &w->mark);
 }
 
+struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector)
+{
+	struct wanted w;
+
+	policy_wanted(r, &w, dir, 0, selector);
+	return policy_find(r->k, &w);
+}
+
 /* As the kernel's: multiples of 8 and the direction, never 0. */
 static __u32 policy_index(struct keyd *k, __u8 dir)
 {
@@ -271,13 +279,18 @@ int policy_expire(struct request *r)
 
 /* ---- the default ---------------------------------------------------------------------------- */
 
-int policy_default_get(struct request *r)
+static struct nl_msg *policy_default_message(struct keyd *k, __u32 portid, __u32 seq)
 {
 	struct nl_msg *m = nlmsg_alloc();
 
-	nlmsg_put(m, r->from->portid, r->head->nlmsg_seq, XFRM_MSG_GETDEFAULT, sizeof(r->k->store->default_), 0);
-	memcpy(nlmsg_data(nlmsg_hdr(m)), &r->k->store->default_, sizeof(r->k->store->default_));
-	relay_answer(r, m, 0);
+	nlmsg_put(m, portid, seq, XFRM_MSG_GETDEFAULT, sizeof(k->store->default_), 0);
+	memcpy(nlmsg_data(nlmsg_hdr(m)), &k->store->default_, sizeof(k->store->default_));
+	return m;
+}
+
+int policy_default_get(struct request *r)
+{
+	relay_answer(r, policy_default_message(r->k, r->from->portid, r->head->nlmsg_seq), 0);
 	return 0;
 }
 
@@ -286,9 +299,11 @@ int policy_default_set(struct request *r)
 {
 	const struct xfrm_userpolicy_default *d = r->body;
 
-	if (d->in != XFRM_USERPOLICY_BLOCK && d->fwd != XFRM_USERPOLICY_BLOCK && d->out != XFRM_USERPOLICY_BLOCK)
-		return 0;
-	return request_fail(r, -EOPNOTSUPP, "ipsec-port: default block is not served; wanted: a rule with protect");
+	if (d->in == XFRM_USERPOLICY_BLOCK || d->fwd == XFRM_USERPOLICY_BLOCK || d->out == XFRM_USERPOLICY_BLOCK)
+		return request_fail(r, -EOPNOTSUPP, "ipsec-port: default block is not served; "
+				    "wanted: a rule with protect");
+	relay_multicast(r->k, XFRMNLGRP_POLICY, policy_default_message(r->k, 0, 0));
+	return 0;
 }
 
 /* ---- after a restart ------------------------------------------------------------------------ */

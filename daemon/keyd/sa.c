@@ -20,7 +20,7 @@ bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 famil
 static bool sa_is(const struct keyd_sa *sa, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
 		  __be32 spi, __u8 proto, __u16 family)
 {
-	return sa->state && sa->info.id.spi == spi && sa->info.id.proto == proto &&
+	return sa->state && spi && sa->info.id.spi == spi && sa->info.id.proto == proto &&
 	       sa->info.family == family && address_equal(&sa->info.id.daddr, daddr, family) &&
 	       (mark->v & mark->m & sa->mark.m) == sa->mark.v;
 }
@@ -28,9 +28,9 @@ static bool sa_is(const struct keyd_sa *sa, const struct xfrm_mark *mark, const 
 struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
 			__be32 spi, __u8 proto, __u16 family)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 
-	for (; at < end; at++)
+	while ((at = store_find_spi(k, spi, at)))
 		if (sa_is(at, mark, daddr, spi, proto, family))
 			return at;
 	return NULL;
@@ -128,6 +128,10 @@ static void take_all(struct keyd_sa *sa, const struct request *r)
 	if (r->attr[XFRMA_COADDR])
 		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
 	sa->has_encap = !!r->attr[XFRMA_ENCAP];
+	sa->told_peer = sa->info.saddr;
+	sa->told_port = sa->encap.encap_sport;
+	sa->peer = sa->told_peer;
+	sa->peer_port = sa->told_port;
 	sa->has_coaddr = !!r->attr[XFRMA_COADDR];
 	take_bytes(&sa->aead, r->attr[XFRMA_ALG_AEAD], sizeof(struct xfrm_algo_aead) +
 		   key_bytes(r->attr[XFRMA_ALG_AEAD]));
@@ -167,6 +171,7 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	take_all(sa, r);
+	store_named(r->k, sa);
 	sa->state = SA_CHANGING;
 	err = sa_words_add(r->k, sa, r);
 	if (err) {
@@ -180,13 +185,28 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 	return 0;
 }
 
+/* The kernel takes other ports of the same kind of encapsulation; here they are a new SA's. */
+static bool sa_changes_encap(struct request *r, const struct keyd_sa *sa, int *err)
+{
+	const struct xfrm_encap_tmpl *to = r->attr[XFRMA_ENCAP] ? nla_data(r->attr[XFRMA_ENCAP]) : NULL;
+
+	if (!to && !sa->has_encap)
+		return false;
+	*err = -EINVAL;
+	if (!to || !sa->has_encap || to->encap_type != sa->encap.encap_type)
+		return true;
+	*err = request_fail(r, -EOPNOTSUPP, "ipsec-port: other ports of a state; wanted: delete and add");
+	return to->encap_sport != sa->encap.encap_sport || to->encap_dport != sa->encap.encap_dport;
+}
+
 /* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
 static int sa_change(struct request *r, struct keyd_sa *sa)
 {
 	const struct xfrm_usersa_info *info = r->body;
+	int err;
 
-	if (r->attr[XFRMA_ENCAP] || sa->has_encap)
-		return -EINVAL;
+	if (sa_changes_encap(r, sa, &err))
+		return err;
 	if (r->attr[XFRMA_COADDR])
 		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
 	sa->info.lft = info->lft;
@@ -409,6 +429,24 @@ static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
 	request_mark(r, &sa->mark);
 }
 
+/* What an ALLOCSPI that found none left behind; the next one of its like takes it. */
+static struct keyd_sa *sa_find_nameless(struct request *r, const struct xfrm_userspi_info *p,
+					const struct xfrm_mark *mark)
+{
+	struct keyd_sa *at = store_sas(r->k), *end = at + r->k->store->sas;
+	const struct xfrm_usersa_info *want = &p->info;
+
+	for (; at < end; at++)
+		if (at->state == SA_LARVAL && !at->info.id.spi && at->info.id.proto == want->id.proto &&
+		    at->info.family == want->family && at->info.mode == want->mode &&
+		    at->info.reqid == want->reqid && at->if_id == request_u32(r, XFRMA_IF_ID, 0) &&
+		    (mark->v & at->mark.m) == at->mark.v &&
+		    address_equal(&at->info.id.daddr, &want->id.daddr, want->family) &&
+		    address_equal(&at->info.saddr, &want->saddr, want->family))
+			return at;
+	return NULL;
+}
+
 int sa_alloc_spi(struct request *r)
 {
 	const struct xfrm_userspi_info *p = r->body;
@@ -428,13 +466,14 @@ int sa_alloc_spi(struct request *r)
 		return 0;
 	}
 	spi = spi_find(r, p, &mark);
-	if (!spi)
-		return -ENOENT;
-	sa = store_new_sa(r->k);
+	sa = sa_find_nameless(r, p, &mark) ?: store_new_sa(r->k);
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	larval_init(sa, r, spi);
+	store_named(r->k, sa);
 	sa->state = SA_LARVAL;
+	if (!spi)
+		return -ENOENT;
 	sa_answer(r, sa);
 	return 0;
 }

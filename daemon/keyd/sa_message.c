@@ -147,6 +147,24 @@ struct nl_msg *sa_message_expire(struct keyd_sa *sa, bool hard, __u32 portid)
 	return m;
 }
 
+struct nl_msg *sa_message_mapping(const struct keyd_sa *sa)
+{
+	struct nl_msg *m = message_new(XFRM_MSG_MAPPING, 0, 0, sizeof(struct xfrm_user_mapping), 0);
+	struct xfrm_user_mapping *to;
+
+	if (!m)
+		return NULL;
+	to = nlmsg_data(nlmsg_hdr(m));
+	memset(to, 0, sizeof(*to));
+	put_id(&to->id, sa);
+	to->reqid = sa->info.reqid;
+	to->old_saddr = sa->info.saddr;
+	to->old_sport = sa->encap.encap_sport;
+	to->new_saddr = sa->peer;
+	to->new_sport = sa->peer_port;
+	return m;
+}
+
 struct nl_msg *sa_message_ae(struct keyd_sa *sa, __u32 flags, __u32 portid, __u32 seq)
 {
 	struct nl_msg *m = message_new(XFRM_MSG_NEWAE, portid, seq, sizeof(struct xfrm_aevent_id), 0);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,10 +155,27 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 }
 
-static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
+static __u32 greater(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * The highest number that was sent or seen, if the caller says: an SA that moves to another
+ * address of ours has another window, which must not take the old numbers again.
+ */
+static __u32 words_last_number(const struct keyd_sa *sa)
 {
 	const struct xfrm_replay_state_esn *esn = (const void *)sa->esn.at;
-	__u32 window = sa_window_size(sa), oseq = sa->esn.size ? esn->oseq : sa->replay.oseq;
+
+	if (!sa->esn.size)
+		return greater(sa->replay.oseq, sa->replay.seq);
+	return esn->oseq_hi || esn->seq_hi ? UINT32_MAX : greater(esn->oseq, esn->seq);
+}
+
+static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
+{
+	__u32 window = sa_window_size(sa), last = words_last_number(sa);
 
 	compartment_word(w, "reqid");
 	compartment_word(w, "%u", sa->info.reqid);
@@ -164,17 +183,29 @@ static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
 		compartment_word(w, "replay-window");
 		compartment_word(w, "%u", window < IPSP_WINDOW_MIN ? IPSP_WINDOW_MIN : window);
 	}
-	if (oseq && !(sa->esn.size && esn->oseq_hi)) {
-		compartment_word(w, "replay-oseq");
-		compartment_word(w, "%u", oseq);
+	if (last) {
+		compartment_word(w, "replay-oseq");	/* inbound: the last one that may not come */
+		compartment_word(w, "%u", last);
 	}
+}
+
+static void words_encap(struct compartment_words *w, const struct keyd_sa *sa)
+{
+	if (!sa->has_encap)
+		return;
+	compartment_word(w, "encap");
+	compartment_word(w, "espinudp");
+	compartment_word(w, "%u", ntohs(sa->encap.encap_sport));
+	compartment_word(w, "%u", ntohs(sa->encap.encap_dport));
+	compartment_word(w, sa->info.family == AF_INET ? "0.0.0.0" : "::");	/* it has no use for it */
 }
 
 /* Named here, so that they are refused and not left out. */
 static int words_refused(const struct keyd_sa *sa, struct request *r)
 {
-	if (sa->has_encap)
-		return request_fail(r, -EOPNOTSUPP, "ipsec-port: ESP in UDP is not served");
+	if (sa->has_encap && sa->encap.encap_type != UDP_ENCAP_ESPINUDP)
+		return request_fail(r, -EOPNOTSUPP, "ipsec-port: encapsulation type %u is not served; "
+				    "wanted: espinudp", sa->encap.encap_type);
 	if (sa->has_coaddr || r->attr[XFRMA_OFFLOAD_DEV] || (sa->set_mark.v | sa->set_mark.m) ||
 	    sa->tfc_pad)
 		return request_fail(r, -EOPNOTSUPP, "ipsec-port: coa, offload, output-mark and tfcpad are "
@@ -203,6 +234,7 @@ int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
 	words_flags(&w, sa);
 	words_rest(&w, sa);
 	words_algorithms(&w, sa);
+	words_encap(&w, sa);
 	err = compartment_ask(k, &w, 0, &text);
 	return err ? request_fail(r, err, "%.200s", text) : 0;
 }
@@ -255,6 +287,19 @@ static void usage_replay(struct keyd_sa *sa, struct json_object *o)
 	}
 }
 
+/* What the compartment has no word of leaves it as it is. */
+static void usage_peer(struct keyd_sa *sa, struct json_object *o)
+{
+	struct json_object *peer;
+	xfrm_address_t address = { 0 };
+
+	if (!json_object_object_get_ex(o, "peer", &peer) ||
+	    inet_pton(sa->info.family, json_object_get_string(peer), &address) != 1)
+		return;
+	sa->peer = address;
+	sa->peer_port = htons((__u16)number_of(o, "peer-port"));
+}
+
 static void usage_take(struct keyd_sa *sa, struct json_object *o)
 {
 	struct xfrm_lifetime_cur *now = &sa->info.curlft;
@@ -268,6 +313,7 @@ static void usage_take(struct keyd_sa *sa, struct json_object *o)
 	if (last)
 		sa->last_used = last;
 	usage_replay(sa, o);
+	usage_peer(sa, o);
 }
 
 void sa_words_usage(struct keyd *k, struct keyd_sa *sa)

@@ -4,8 +4,9 @@
  *
  * The module recognises most of it without them. Whole IPv6 packets that came in fragments
  * it sees only behind such a socket, and without one a keepalive is answered by an ICMP
- * error. Where an IKE daemon has its own on that port, ours is not needed; one that comes
- * later shares the port (SO_REUSEADDR), and its own messages go to it.
+ * error. Where an IKE daemon has its own on that port, ours is not needed, and must not be:
+ * of two that share a port the later one gets the messages. So ours says that it shares
+ * (SO_REUSEADDR) only when it has the port; a daemon that comes later gets its own.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -41,10 +42,10 @@ static int encap_socket(__u8 family, __be16 port)
 
 	if (fd < 0)
 		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) ||
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)) ||
 	    setsockopt(fd, IPPROTO_UDP, UDP_ENCAP, &type, sizeof(type)) ||
-	    (family == 4 ? encap_bind4(fd, port) : encap_bind6(fd, port))) {
+	    (family == 4 ? encap_bind4(fd, port) : encap_bind6(fd, port)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on))) {
 		close(fd);
 		return -1;
 	}

@@ -12,6 +12,7 @@
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
+#include <linux/skbuff.h>
 #include <net/dst.h>
 #include <net/ip6_fib.h>
 #include <net/route.h>
@@ -101,6 +102,16 @@ static inline void ipsp_free_dummy_device(struct net_device *dev)
 #define ipsp_assign_str(dst, src) __assign_str(dst, src)
 #else
 #define ipsp_assign_str(dst, src) __assign_str(dst)
+#endif
+
+/* 6.10, 7ab4f16f9e24: what a ubuf_info calls is in a table */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#define IPSP_UBUF_INFO_OPS(name, over)
+#define IPSP_UBUF_INFO_USE(name, over) .callback = (over)
+#else
+#define IPSP_UBUF_INFO_OPS(name, over) \
+	static const struct ubuf_info_ops name = { .complete = (over) }
+#define IPSP_UBUF_INFO_USE(name, over) .ops = &(name)
 #endif
 
 /* 6.5, d457a0e329b0: skb_gso_segment() and its kin moved to net/gso.h */

@@ -28,7 +28,7 @@ int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, co
 	(void)w;
 	(void)flags;
 	if (text)
-		*text = "{\"dir\":\"in\",\"next\":7,\"packets\":3,\"bytes\":4}";
+		*text = "{\"dir\":\"in\",\"next\":7,\"packets\":3,\"bytes\":4,\"peer\":\"10.9.0.7\",\"peer-port\":4502}";
 	return asked++ % 3 == 2 ? -ENOSYS : 0;
 }
 

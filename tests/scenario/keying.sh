@@ -40,6 +40,8 @@ keyd_end() { # END SIGNAL: both of its processes
 	wait "${keyd_pid[$1]}" 2> /dev/null
 	until_true 20 no_agent "$1"
 }
+# listening PID: it has joined groups of left's XFRM
+listening() { at left cat /proc/net/netlink | awk -v pid="$1" '$2 == 6 && $3 == pid && $4 != "00000000" { found = 1 } END { exit !found }'; }
 ipx() { local end=$1; shift; ip -n "$end" xfrm "$@"; }
 
 # ---- strongSwan ------------------------------------------------------------------------------------------------------
@@ -50,6 +52,7 @@ charon_files() {
 		charon {
 			load = random nonce drbg openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pkcs8 x509 pubkey constraints kernel-netlink socket-default vici
 			retransmit_tries = 3
+			keep_alive = 0
 			filelog { log { path = $work/$1.charon.log
 				flush_line = yes
 				default = 1
@@ -65,6 +68,7 @@ charon_files() {
 			remote_addrs = $3
 			proposals = aes128-sha256-x25519
 			${mobike:+mobike = $mobike}
+			${encap:+encap = $encap}
 			local { auth = psk
 				id = $2
 			}
@@ -74,7 +78,7 @@ charon_files() {
 			children { test {
 				local_ts = $4
 				remote_ts = $5
-				esp_proposals = aes128gcm16
+				esp_proposals = ${esp:-aes128gcm16}
 				mode = ${mode:-tunnel}
 			} }
 		} }
@@ -98,5 +102,5 @@ swan() { # END WORDS OF swanctl...
 	timeout 60 swanctl "$verb" --uri "unix://$work/$end.vici" "$@"
 }
 initiate() { swan "$1" --initiate --child test > "$work/initiate" 2>&1 || { tail -n 30 "$work/initiate" "$work/$1.charon.log"; return 1; }; }
-# sa_count END in|out bytes|packets: as swanctl tells it
-sa_count() { swan "$1" --list-sas | sed -nE "s/^ *$2 .* ([0-9]+) $3.*/\1/p" | head -n 1; }
+# sa_count END in|out bytes|packets: as swanctl tells it; beside that it names each plugin that it has not
+sa_count() { swan "$1" --list-sas 2> /dev/null | sed -nE "s/^ *$2 .* ([0-9]+) $3.*/\1/p" | head -n 1; }

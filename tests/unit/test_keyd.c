@@ -4,10 +4,17 @@
 #include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/keyd/keyd.h"
@@ -287,7 +294,11 @@ START_TEST(state_larval)
 	p->min = p->max = 0x5000;
 	ck_assert_int_eq(send_it(), 0);
 	ck_assert_int_eq(heard.answers, 1);
-	ck_assert_int_eq(send_it(), -ENOENT);			/* taken */
+	ck_assert_int_eq(send_it(), -ENOENT);			/* taken; what is left has no name */
+	ck_assert_int_eq(k.store->sas, 2);
+	ck_assert_int_eq(send_it(), -ENOENT);
+	ck_assert_int_eq(k.store->sas, 2);
+	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0), -ESRCH);
 	ck_assert_int_eq(words_count, before);
 	ck_assert_int_eq(add(0x5000), -EEXIST);
 	state(XFRM_MSG_UPDSA, 0x5000);
@@ -312,6 +323,98 @@ START_TEST(state_use)
 	ck_assert_uint_eq(info->curlft.use_time, 5);
 	ck_assert_uint_eq(info->stats.replay, 3);
 	ck_assert_uint_eq(info->stats.integrity_failed, 2);
+}
+END_TEST
+
+/* An SA that is moved goes on above what it has sent, and takes nothing that it has seen. */
+START_TEST(state_moved)
+{
+	struct xfrm_replay_state replay = { .oseq = 0, .seq = 77, .bitmap = 1 };
+	struct {
+		struct xfrm_replay_state_esn head;
+		__u32 bits[2];
+	} esn = { .head = { .bmp_len = 2, .replay_window = 64, .seq = 5 } };
+
+	state(XFRM_MSG_NEWSA, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_VAL, &replay, sizeof(replay));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 77 "));
+	state(XFRM_MSG_NEWSA, 0x1002)->flags = XFRM_STATE_ESN;
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_ESN_VAL, &esn, sizeof(esn));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 5 "));
+	esn.head.seq_hi = 1;
+	state(XFRM_MSG_NEWSA, 0x1003)->flags = XFRM_STATE_ESN;
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_REPLAY_ESN_VAL, &esn, sizeof(esn));
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_ptr_nonnull(strstr(words, " replay-oseq 4294967295 "));
+	ck_assert_int_eq(add(0x1004), 0);
+	ck_assert_ptr_null(strstr(words, "replay-oseq"));
+}
+END_TEST
+
+static int encapsulated(__u16 type, __u16 kind, __u16 port, __u32 patience)
+{
+	struct xfrm_encap_tmpl encap = { .encap_type = kind, .encap_sport = htons(port), .encap_dport = htons(4500) };
+
+	state(type, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	attribute(XFRMA_ENCAP, &encap, sizeof(encap));
+	if (patience)
+		attribute(XFRMA_MTIMER_THRESH, &patience, sizeof(patience));
+	return send_it();
+}
+
+START_TEST(state_in_udp)
+{
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 1, 4501, 0), -EOPNOTSUPP);	/* without IKE's marker */
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 0), 0);
+	ck_assert_ptr_nonnull(strstr(words, "encap espinudp 4501 4500 0.0.0.0"));
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 2, 4501, 0), 0);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 2, 4502, 0), -EOPNOTSUPP);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_UPDSA, 7, 4501, 0), -EINVAL);
+	state(XFRM_MSG_UPDSA, 0x1001);
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), -EINVAL);
+}
+END_TEST
+
+static int tells_mapping(void)
+{
+	memset(&heard, 0, sizeof(heard));
+	sa_words_usage(&k, store_sas(&k));
+	mapping_check(&k, store_sas(&k));
+	return heard.multicasts;
+}
+
+START_TEST(state_mapping)
+{
+	const struct xfrm_user_mapping *m = nlmsg_data((struct nlmsghdr *)heard.told);
+
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 0), 0);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4501}";
+	ck_assert_int_eq(tells_mapping(), 0);			/* as it was given */
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.7\",\"peer-port\":4502}";
+	ck_assert_int_eq(tells_mapping(), 1);
+	ck_assert_int_eq(heard.event, XFRM_MSG_MAPPING);
+	ck_assert_uint_eq(ntohl(m->old_saddr.a4), 0x0a090001);
+	ck_assert_uint_eq(ntohs(m->old_sport), 4501);
+	ck_assert_uint_eq(ntohl(m->new_saddr.a4), 0x0a090007);
+	ck_assert_uint_eq(ntohs(m->new_sport), 4502);
+	ck_assert_uint_eq(ntohl(m->id.spi), 0x1001);
+	ck_assert_int_eq(tells_mapping(), 0);			/* once */
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4501}";
+	ck_assert_int_eq(tells_mapping(), 1);			/* and back */
+	ck_assert_int_eq(lifetime_timeout(&k), 1000);
+	ck_assert_int_eq(named(XFRM_MSG_DELSA, 0x1001), 0);
+	ck_assert_int_eq(encapsulated(XFRM_MSG_NEWSA, 2, 4501, 1000), 0);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4502}";
+	ck_assert_int_eq(tells_mapping(), 1);
+	manager_text = "{\"dir\":\"in\",\"peer\":\"10.9.0.1\",\"peer-port\":4503}";
+	ck_assert_int_eq(tells_mapping(), 0);			/* not so soon */
 }
 END_TEST
 
@@ -391,6 +494,104 @@ START_TEST(policy_life)
 END_TEST
 
 /* What is half done when the agent dies is taken back, the rest stands. */
+/* The youngest that is older, by a look at each. */
+static struct keyd_sa *next_by_looking(uint64_t below)
+{
+	struct keyd_sa *at = store_sas(&k), *end = at + k.store->sas, *next = NULL;
+
+	for (; at < end; at++)
+		if (at->state && (!below || at->id < below) && (!next || at->id > next->id))
+			next = at;
+	return next;
+}
+
+static void compare_walks(void)
+{
+	struct keyd_sa *sa;
+	uint64_t below = 0;
+
+	do {
+		sa = store_next_sa(&k, below);
+		ck_assert_ptr_eq(sa, next_by_looking(below));
+		below = sa ? sa->id : 0;
+		if (sa)
+			ck_assert_ptr_eq(store_find_spi(&k, sa->info.id.spi, NULL), sa);
+	} while (sa);
+}
+
+/* More come and go than the list of ages holds; what is found is what is there. */
+START_TEST(store_index)
+{
+	uint32_t random = 1, i;
+	struct keyd_sa *sa;
+
+	for (i = 0; i < 80000; i++) {
+		random = random * 1664525 + 1013904223;
+		sa = random >> 31 || k.store->sas < 20 ? NULL : store_sas(&k) + (random >> 8) % k.store->sas;
+		if (sa && sa->state) {
+			store_free_sa(&k, sa);
+		} else if (k.store->sas < 300) {
+			sa = store_new_sa(&k);
+			ck_assert_uint_eq(sa->state, SA_NONE);
+			sa->info.id.spi = htonl(0x1000 + i);
+			store_named(&k, sa);
+			sa->state = SA_VALID;
+		}
+		if (i % 1000 == 0)
+			compare_walks();
+	}
+	compare_walks();
+	ck_assert_int_gt(k.store->sas, 20);
+}
+END_TEST
+
+static int migrate(__u32 from, __u32 to, __u32 reqid)
+{
+	struct xfrm_user_migrate m = { .proto = IPPROTO_ESP, .mode = XFRM_MODE_TUNNEL, .reqid = reqid,
+				       .old_family = AF_INET, .new_family = AF_INET };
+	struct xfrm_userpolicy_id *id;
+
+	id = begin(XFRM_MSG_MIGRATE, sizeof(*id));
+	id->sel = store_next_policy(&k, 0)->info.sel;
+	id->dir = XFRM_POLICY_OUT;
+	m.old_daddr.a4 = htonl(from);
+	m.old_saddr.a4 = from == 0x0a090004 ? htonl(0x0a090001) : 0;
+	m.new_daddr.a4 = htonl(to);
+	m.new_saddr.a4 = htonl(0x0a090001);
+	attribute(XFRMA_MIGRATE, &m, sizeof(m));
+	return send_it();
+}
+
+/* The policy of `policy` has a template from anywhere to 10.9.0.2. */
+START_TEST(migration)
+{
+	struct xfrm_usersa_info *info = state(XFRM_MSG_NEWSA, 0x1001);
+	struct keyd_sa *sa;
+
+	info->saddr.a4 = 0;
+	info->reqid = 3;
+	aead("rfc4106(gcm(aes))", 160);
+	ck_assert_int_eq(send_it(), 0);
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	manager_text = "{\"dir\":\"out\",\"next\":8,\"packets\":7,\"bytes\":900}";
+	ck_assert_int_eq(migrate(0x0a090003, 0x0a090004, 3), -ENODATA);	/* no template is so */
+	ck_assert_int_eq(migrate(0x0a090002, 0, 3), -EINVAL);
+	ck_assert_int_eq(migrate(0x0a090002, 0x0a090004, 3), 0);
+	ck_assert_int_eq(heard.multicasts, 1);
+	ck_assert_int_eq(heard.event, XFRM_MSG_MIGRATE);
+	ck_assert_ptr_nonnull(strstr(words, "tmpl src 10.9.0.1 dst 10.9.0.4 proto esp"));
+	sa = store_next_sa(&k, 0);
+	ck_assert_int_eq(sa->state, SA_VALID);
+	ck_assert_uint_eq(ntohl(sa->info.id.daddr.a4), 0x0a090004);
+	ck_assert_uint_eq(ntohl(sa->info.id.spi), 0x1001);
+	ck_assert_uint_eq(sa->before.bytes, 900);
+	manager_err = -EINVAL;					/* neither the new nor the old one: it goes */
+	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -EINVAL);
+	ck_assert_uint_eq(k.store->sas, 0);
+	ck_assert_int_eq(heard.multicasts, 0);
+}
+END_TEST
+
 START_TEST(recovery)
 {
 	ck_assert_int_eq(add(0x1001), 0);
@@ -400,6 +601,51 @@ START_TEST(recovery)
 	ck_assert_ptr_nonnull(strstr(words, "state get") ? words : strstr(words, "state delete"));
 	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1002), -ESRCH);
 	ck_assert_int_eq(named(XFRM_MSG_GETSA, 0x1001), 0);
+}
+END_TEST
+
+/* In the jail what serving takes goes on, and what it does not take ends the process. */
+static int jailed(void (*what)(void))
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || jail_close())
+			_exit(3);
+		what();
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void does_serve(void)
+{
+	char name[IF_NAMESIZE];
+
+	free(malloc(1 << 22));
+	fprintf(stderr, "%s\n", if_indextoname(1, name) ? name : "no device 1");
+	sa_recover(&k);
+}
+
+static void does_open(void) { open("/dev/null", O_RDONLY); }
+static void does_start(void) { fork(); }
+static void does_map_code(void) { mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+static void does_call_out(void) { socket(AF_INET, SOCK_DGRAM, 0); }
+static void does_ask_else(void) { ioctl(0, FIONREAD, NULL); }
+
+START_TEST(jail)
+{
+	void (*const bad[])(void) = { does_open, does_start, does_map_code, does_call_out, does_ask_else };
+	size_t i;
+
+	ck_assert_int_eq(jailed(does_serve), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int status = jailed(bad[i]);
+
+		ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, "%zu: status 0x%x", i, status);
+	}
 }
 END_TEST
 
@@ -416,9 +662,15 @@ int main(void)
 	tcase_add_test(c, state_malformed);
 	tcase_add_test(c, state_larval);
 	tcase_add_test(c, state_use);
+	tcase_add_test(c, state_moved);
+	tcase_add_test(c, state_in_udp);
+	tcase_add_test(c, state_mapping);
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
+	tcase_add_test(c, migration);
+	tcase_add_test(c, store_index);
 	tcase_add_test(c, recovery);
+	tcase_add_test(c, jail);
 	suite_add_tcase(suite, c);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
