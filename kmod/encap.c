@@ -122,6 +122,22 @@ struct sk_buff *ipsp_encap_gather(struct sk_buff *head, u32 mtu)
 
 /* ---- inbound --------------------------------------------------------------------- */
 
+bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
+{
+	const struct handle *h;
+	struct ipsp_tuple t;
+	__be32 spi;
+	u16 flags = 0;
+
+	if ((family == 4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr) != IPPROTO_UDP)
+		return false;
+	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &t, &flags) ||
+	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
+		return false;
+	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
+	return h && ipsp_encap_carries(h, &t);
+}
+
 static u32 encap_header(const struct sk_buff *skb)
 {
 	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);

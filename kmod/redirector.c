@@ -15,7 +15,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
-#include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/inet_hashtables.h>
 #include <net/ip.h>
@@ -708,23 +707,6 @@ static unsigned int hook_pre_routing(void *priv, struct sk_buff *skb,
 
 /* ---- inbound: ESP in UDP --------------------------------------------------------- */
 
-/* Of ours, whole, and no message of an IKE daemon's on the same port. */
-static bool encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
-{
-	const struct handle *h;
-	struct ipsp_tuple t;
-	__be32 spi;
-	u16 flags = 0;
-
-	if ((family == 4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr) != IPPROTO_UDP)
-		return false;
-	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &t, &flags) ||
-	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
-		return false;
-	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
-	return h && ipsp_encap_carries(h, &t);
-}
-
 static noinline unsigned int redirector_encap(struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
@@ -744,7 +726,7 @@ static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	if (atomic_read(&ipsp_net(state->net)->handles_encap[IPSP_DIR_IN]) &&
-	    encap_is_ours(state->net, skb, state_family(state)))
+	    ipsp_encap_is_ours(state->net, skb, state_family(state)))
 		return redirector_encap(skb, state);
 	return redirector_in(skb, state, IPSP_DIR_IN);
 }
