@@ -14,7 +14,7 @@ static void announce_refuse(struct stack *s, u32 len)
 {
 	if (!s->refused) {
 		s->seen = ipsp_ring_observe(s->down.kpeer);
-		s->moved = ktime_get_ns();
+		s->moved = ktime_get_coarse_ns();
 	}
 	WRITE_ONCE(s->refused, len);
 }
@@ -71,7 +71,7 @@ static int announce_all(struct compartment *c, int target, const struct ipsp_rec
 static void announce_ready(struct compartment *c, struct stack *s)
 {
 	s->snapshot_end = s->down.own;
-	s->moved = ktime_get_ns();
+	s->moved = ktime_get_coarse_ns();
 	WRITE_ONCE(s->state, STACK_READY);
 	ipsp_mailbox_event(c, IPSP_EVENT_STACK_READY, 0, s->index, s->pid, 0);
 	ipsp_share_update(c);

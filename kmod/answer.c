@@ -498,7 +498,7 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
 	if (rec->control_len != sizeof(r.answer))
 		return IPSP_BROKEN_RECORD;
 	answer_copy(s, at + sizeof(*rec), &r.answer, sizeof(r.answer));
-	if (memchr_inv(r.answer.reserved, 0, sizeof(r.answer.reserved)) ||
+	if (r.answer.reserved[0] || r.answer.reserved[1] || r.answer.reserved[2] ||
 	    answer_count(rec, &r.answer) > IPSP_MERGE_MAX)
 		return IPSP_BROKEN_RECORD;
 	t = ipsp_deal_claim(s->c, rec->ticket, answer_count(rec, &r.answer), s);
@@ -526,10 +526,18 @@ static u32 answer_note(struct stack *s, const struct ipsp_record *rec, u32 at)
 	return 0;
 }
 
+/* All behind the ticket is 0: the band, and what is reserved. */
+static bool answer_is_plain(const struct ipsp_record *rec)
+{
+	const u64 *word = (const u64 *)rec;
+
+	BUILD_BUG_ON(offsetof(struct ipsp_record, band) != 32 || sizeof(*rec) != 64);
+	return !rec->flags && !(word[4] | word[5] | word[6] | word[7]);
+}
+
 static u32 answer_record(struct stack *s, const struct ipsp_record *rec, u32 at)
 {
-	if (rec->flags || rec->band || memchr_inv(rec->reserved, 0, sizeof(rec->reserved)) ||
-	    memchr_inv(rec->reserved8, 0, sizeof(rec->reserved8)))
+	if (!answer_is_plain(rec))
 		return IPSP_BROKEN_RECORD;
 	if (rec->type == IPSP_REC_ANSWER)
 		return answer_one(s, rec, at);
@@ -576,8 +584,8 @@ static long answer_take(struct stack *s)
 	ipsp_deal_run(c);
 	ipsp_stream_progress(s);
 	ipsp_share_leave(s);
+	ipsp_release_run_locked(c);
 	spin_unlock_bh(&c->lock);
-	ipsp_release_run(c);
 	mutex_unlock(&s->kick);
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
 }

@@ -272,19 +272,22 @@ void ipsp_counter_fill(struct counter *n, struct ipsp_handle *out)
 	spin_unlock_bh(&n->lock);
 }
 
-/* The last test: `next` itself must not wrap, so 2^64 - 1 is never used. */
+/*
+ * Under the compartment's lock: softirqs are off. The last test: `next` itself must not
+ * wrap, so 2^64 - 1 is never used.
+ */
 bool ipsp_counter_take(struct counter *n, u32 count, u64 *first)
 {
 	bool ok;
 
-	spin_lock_bh(&n->lock);
+	spin_lock(&n->lock);
 	ok = count && n->next <= n->ceiling && n->ceiling - n->next >= count - 1 &&
 	     n->next + count > n->next;
 	if (ok) {
 		*first = n->next;
 		n->next += count;
 	}
-	spin_unlock_bh(&n->lock);
+	spin_unlock(&n->lock);
 	return ok;
 }
 
@@ -312,13 +315,14 @@ bool ipsp_counter_check(struct counter *n, u64 number, bool *fresh)
 	return ok;
 }
 
+/* At release, softirqs off. */
 bool ipsp_counter_accept(struct counter *n, u64 number)
 {
 	bool ok;
 
-	spin_lock_bh(&n->lock);
+	spin_lock(&n->lock);
 	ok = window_accept(&n->window, number);
-	spin_unlock_bh(&n->lock);
+	spin_unlock(&n->lock);
 	return ok;
 }
 

@@ -174,7 +174,7 @@ static void deal_mark(struct compartment *c, struct stack *s, struct fifo *f,
 	ipsp_count(c, DEALT);
 	trace_ipsp_deal(c->config.name, t->number, s->index);
 	t->stack = s->index;
-	t->dealt_at = ktime_get_ns();
+	t->dealt_at = ktime_get_coarse_ns();
 	t->state = TICKET_DEALT;
 	ipsp_share_dealt(s, f, t);
 }
@@ -216,11 +216,13 @@ static u16 deal_fifo(struct compartment *c, struct fifo *f)
 
 void ipsp_deal_run(struct compartment *c)
 {
-	unsigned long dealt;
+	unsigned long dealt = 0;
 	u32 i;
 
 	lockdep_assert_held(&c->lock);
-	dealt = deal_fifo(c, &c->fifo[IPSP_DIR_OUT]) | deal_fifo(c, &c->fifo[IPSP_DIR_IN]);
+	for (i = IPSP_DIR_OUT; i <= IPSP_DIR_IN; i++)
+		if (c->fifo[i].undealt != &c->fifo[i].pending)
+			dealt |= deal_fifo(c, &c->fifo[i]);
 	for_each_set_bit(i, &dealt, IPSP_STACKS_MAX)
 		ipsp_stream_submit(c->stack[i]);
 }
@@ -245,7 +247,7 @@ static void fifo_append(struct compartment *c, struct fifo *f, struct ticket *t)
 	trace_ipsp_capture(c->config.name, t->number, t->kind);
 	*fifo_slot(f, t->number) = t;
 	if (list_empty(&f->pending))
-		f->head_since = ktime_get_ns();
+		f->head_since = ktime_get_coarse_ns();
 	list_add_tail(&t->list, &f->pending);
 	if (f->undealt == &f->pending)
 		f->undealt = &t->list;
@@ -536,7 +538,7 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 	if (list_empty(run))
 		return false;
 	if (!list_empty(&f->pending))
-		f->head_since = ktime_get_ns();
+		f->head_since = ktime_get_coarse_ns();
 	return true;
 }
 
@@ -589,7 +591,7 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	*pending += fifo_take_back(c, &c->fifo[IPSP_DIR_IN], s);
 	s->load = 0;
 	if (!c->sharing && !c->stackless_since)
-		WRITE_ONCE(c->stackless_since, ktime_get_ns() ?: 1);
+		WRITE_ONCE(c->stackless_since, ktime_get_coarse_ns() ?: 1);
 	ipsp_deal_run(c);
 	spin_unlock_bh(&c->lock);
 	mutex_unlock(&s->kick);

@@ -106,8 +106,9 @@ void ipsp_deal_answered(struct compartment *c, struct ticket *t);
 void ipsp_deal_unclaim(struct compartment *c, struct ticket *t);
 /* Under c->lock: moves the finished head run to `run`; false: none. */
 bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run);
-/* release.c: emits the finished head run of both directions; no lock held. */
+/* release.c: emits the finished head run of both directions; the second gives the lock up. */
 void ipsp_release_run(struct compartment *c);
+void ipsp_release_run_locked(struct compartment *c);
 void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
 bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
 

@@ -68,6 +68,21 @@ struct dst_entry *ipsp_divert_path(struct dst_entry *dst)
 	return ipsp_divert_is_ours(dst) ? xfrm_dst_path(dst) : dst;
 }
 
+static bool divert_is_current(struct dst_entry *dst)
+{
+	struct divert *d = divert_of(dst);
+
+	return dst->obsolete != DST_OBSOLETE_DEAD && !READ_ONCE(d->handle->dead) &&
+	       d->generation == READ_ONCE(d->handle->c->generation) &&
+	       dst_check(d->x.path, d->x.path_cookie);
+}
+
+/* By which it is protected, as long as all of that stands; or NULL. */
+struct handle *ipsp_divert_handle(struct dst_entry *dst)
+{
+	return ipsp_divert_is_ours(dst) && divert_is_current(dst) ? divert_of(dst)->handle : NULL;
+}
+
 /*
  * What waits keeps its route, which lets go of a device that goes. Ours above it does not:
  * it holds its device as long as it lives.
@@ -86,15 +101,6 @@ bool ipsp_divert_keep_path(struct sk_buff *skb)
 }
 
 /* ---- dst_ops ------------------------------------------------------------------------ */
-
-static bool divert_is_current(struct dst_entry *dst)
-{
-	struct divert *d = divert_of(dst);
-
-	return dst->obsolete != DST_OBSOLETE_DEAD && !READ_ONCE(d->handle->dead) &&
-	       d->generation == READ_ONCE(d->handle->c->generation) &&
-	       dst_check(d->x.path, d->x.path_cookie);
-}
 
 static struct dst_entry *divert_check(struct dst_entry *dst, u32 cookie)
 {

@@ -9,9 +9,11 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
+#include "compat/compat.h"
 #include "compartment.h"
 #include "encap.h"
 #include "handle.h"
+#include "redirector.h"
 
 bool ipsp_encap_carries(const struct handle *h, const struct ipsp_tuple *t)
 {
@@ -116,4 +118,64 @@ struct sk_buff *ipsp_encap_gather(struct sk_buff *head, u32 mtu)
 	}
 	head->next = NULL;
 	return rest;
+}
+
+/* ---- inbound --------------------------------------------------------------------- */
+
+bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
+{
+	const struct handle *h;
+	struct ipsp_tuple t;
+	__be32 spi;
+	u16 flags = 0;
+
+	if ((family == 4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr) != IPPROTO_UDP)
+		return false;
+	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &t, &flags) ||
+	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
+		return false;
+	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
+	return h && ipsp_encap_carries(h, &t);
+}
+
+static u32 encap_header(const struct sk_buff *skb)
+{
+	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
+
+	return ip + sizeof(struct udphdr);
+}
+
+/* A super-packet of UDP, from a device that knows them, as the list of its packets; NULL: none. */
+static struct sk_buff *encap_part(struct sk_buff *skb)
+{
+	struct sk_buff *list;
+	int mac = skb_mac_offset(skb);
+
+	__skb_push(skb, -mac);
+	list = __skb_gso_segment(skb, NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM, false);
+	if (IS_ERR_OR_NULL(list)) {
+		ipsp_stats_net_drop(dev_net(skb->dev), IPSP_DROP_NO_MEMORY);
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	for (skb = list; skb; skb = skb->next)
+		__skb_pull(skb, -mac);
+	return list;
+}
+
+int ipsp_encap_open(struct net *net, struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *next;
+
+	skb = skb_is_gso(skb) ? encap_part(skb) : skb;
+	for (; skb; skb = next) {
+		next = skb->next;
+		skb_mark_not_on_list(skb);
+		if (ipsp_input_take(skb, encap_header(skb), true))
+			continue;
+		ipsp_stats_net_drop(net, IPSP_DROP_GONE);	/* its handle went meanwhile */
+		kfree_skb(skb);
+	}
+	return 0;
 }

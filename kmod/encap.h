@@ -42,6 +42,10 @@ bool ipsp_encap_check(struct sk_buff *skb, const struct ipsp_handle *h);
 /* Packets of one list that may go as one super-packet of UDP become one; the rest of it. */
 struct sk_buff *ipsp_encap_gather(struct sk_buff *head, u32 mtu);
 
+/* An inbound packet of ours, whole, and no message of an IKE daemon's on the same port? */
+bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family);
+/* The end of LOCAL_IN for what is ours: whoever filters what comes in has seen it. */
+int ipsp_encap_open(struct net *net, struct sock *sk, struct sk_buff *skb);
 /* The outer packet of an authentic inbound one: has the peer another address or port now? */
 void ipsp_encap_seen(struct compartment *c, struct handle *h, const struct sk_buff *outer);
 

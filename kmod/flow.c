@@ -79,6 +79,7 @@ static void flow_unlink(struct flow *f)
 		WRITE_ONCE(f->state, FLOW_DEAD);
 	f->cached = false;
 	spin_unlock(&f->lock);
+	ipsp_memo_forget();
 	ipsp_flow_put(f);
 }
 
@@ -130,6 +131,16 @@ struct flow *ipsp_flow_find(struct compartment *c, const struct ipsp_tuple *t)
 		f->used = jiffies;
 	ipsp_count(c, CACHE_HIT);
 	return f;
+}
+
+/* One that was found before, and has not left the table since (memo.c). */
+bool ipsp_flow_protects_still(struct flow *f)
+{
+	if (READ_ONCE(f->state) != FLOW_PROTECT || f->generation != READ_ONCE(f->c->generation))
+		return false;
+	if (f->used != jiffies)
+		f->used = jiffies;
+	return true;
 }
 
 /* The flow of t, made if unknown (then *made). Referenced for the caller; NULL: no room. */

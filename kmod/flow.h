@@ -81,6 +81,7 @@ void ipsp_flow_flush_handle(struct compartment *c, const struct handle *h);
 
 /* RCU read side; a live entry of the present generation, or NULL. */
 struct flow *ipsp_flow_find(struct compartment *c, const struct ipsp_tuple *t);
+bool ipsp_flow_protects_still(struct flow *f);
 /* What the protect list says of an inbound clear packet, cached. */
 enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *t,
 				bool protect);

@@ -15,7 +15,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
-#include <linux/udp.h>
 #include <net/addrconf.h>
 #include <net/inet_hashtables.h>
 #include <net/ip.h>
@@ -191,11 +190,25 @@ static unsigned int redirector_by_flow(struct sk_buff *skb, const struct nf_hook
 	}
 }
 
+/*
+ * Whether what is known of the flow is all there is to know: not of what may be our own
+ * output, nor of what may be clear without a stack, or by its socket.
+ */
+static bool redirector_is_of(struct net *net, const struct sk_buff *skb, struct flow *f)
+{
+	if (f->tuple.protocol == IPPROTO_ESP || f->c->config.fail == IPSP_FAIL_OPEN ||
+	    (f->tuple.protocol == IPPROTO_UDP &&
+	     atomic_read(&ipsp_net(net)->handles_encap[IPSP_DIR_OUT])))
+		return false;
+	return ipsp_flow_protects_still(f) &&
+	       !ipsp_bypass_by_socket(skb_to_full_sk(skb), IPSP_DIR_OUT);
+}
+
 /* Apart from the quick way, whose frame stays small. */
 static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 						 const struct nf_hook_state *state,
 						 const struct net_device *dev,
-						 enum flow_stage stage, unsigned long epoch)
+						 enum flow_stage stage, struct decided *d)
 {
 	struct look l = { .stage = stage };
 	struct net *net = state->net;
@@ -204,9 +217,11 @@ static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 	enum outcome o;
 
 	o = redirector_look(net, skb, state_family(state), IPSP_DIR_OUT, dev, &l);
+	d->rule = l.rule;
+	d->flow = NULL;
 	if (o == PASS) {
 		if (!l.by_socket)
-			ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
+			ipsp_memo_keep(skb, dev, d);
 		return NF_ACCEPT;
 	}
 	if (redirector_is_own(net, skb, &l.tuple))
@@ -225,25 +240,34 @@ static noinline unsigned int redirector_out_look(struct sk_buff *skb,
 		return NF_STOLEN;
 	}
 	verdict = redirector_by_flow(skb, state, &l, f);
-	if (verdict == NF_ACCEPT && !ipsp_divert_is_ours(skb_dst(skb)))
-		ipsp_memo_keep(skb, dev, IPSP_DIR_OUT, l.rule, epoch);
-	return verdict;
+	if (verdict != NF_ACCEPT)
+		return verdict;
+	d->flow = ipsp_divert_is_ours(skb_dst(skb)) ? f : NULL;
+	if (!d->flow || redirector_is_of(net, skb, f))
+		ipsp_memo_keep(skb, dev, d);
+	return NF_ACCEPT;
 }
 
 static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_state *state,
 				   enum flow_stage stage)
 {
 	const struct net_device *dev = state->out;
-	unsigned long epoch;
+	struct decided d;
 
 	if (this_cpu_read(redirector_sending) || !skb_dst(skb) ||
 	    ipsp_divert_is_ours(skb_dst(skb)))
 		return NF_ACCEPT;
 	if (!dev)
 		dev = skb_dst(skb)->dev;
-	if ((dev->flags & IFF_LOOPBACK) || ipsp_memo_passes(skb, dev, IPSP_DIR_OUT, &epoch))
+	if (dev->flags & IFF_LOOPBACK)
 		return NF_ACCEPT;
-	return redirector_out_look(skb, state, dev, stage, epoch);
+	if (!ipsp_memo_knows(skb, dev, IPSP_DIR_OUT, &d) ||
+	    (d.flow && !redirector_is_of(state->net, skb, d.flow)))
+		return redirector_out_look(skb, state, dev, stage, &d);
+	if (d.flow && !ipsp_divert(state->net, skb, d.flow))
+		return redirector_drop(d.flow->c, IPSP_DROP_NO_MEMORY);
+	ipsp_memo_note(skb, dev, &d);
+	return NF_ACCEPT;
 }
 
 /* ---- outbound: the second step --------------------------------------------------- */
@@ -305,10 +329,16 @@ static int capture_ask(struct net *net, struct sock *sk, struct sk_buff *skb,
 static int capture_look(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	u8 family = skb->protocol == htons(ETH_P_IP) ? 4 : 6;
+	struct handle *h;
 	struct flow *f;
 	struct look l;
 	enum outcome o;
 
+	h = ipsp_memo_just_noted(skb) ? ipsp_divert_handle(skb_dst(skb)) : NULL;
+	if (h) {
+		ipsp_deal_protect(h->c, h, skb, capture_flags(skb, family));
+		return 0;
+	}
 	o = redirector_look(net, skb, family, IPSP_DIR_OUT, skb->dev, &l);
 	if (o == PASS)
 		return capture_clear(net, sk, skb);
@@ -496,7 +526,7 @@ static bool redirector_is_ours_to_open(struct net *net, const struct sk_buff *sk
 
 static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 						const struct nf_hook_state *state,
-						u8 direction, unsigned long epoch)
+						u8 direction, struct decided *d)
 {
 	struct look l;
 	enum outcome o;
@@ -504,14 +534,18 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 	o = redirector_look(state->net, skb, state_family(state), direction, state->in, &l);
 	if (o == PASS && redirector_is_astray(state->net, skb, direction))
 		return redirector_drop(redirector_came_by(skb), IPSP_DROP_INNER);
+	d->rule = l.rule;
+	d->flow = NULL;
 	if (o == PASS) {
-		ipsp_memo_keep(skb, state->in, direction, l.rule, epoch);
+		if (!secpath_exists(skb))
+			ipsp_memo_keep(skb, state->in, d);
 		return NF_ACCEPT;
 	}
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
 	if (redirector_came_by(skb) == l.rule->c) {
 		redirector_spare_policy(state->net, skb);
+		ipsp_memo_keep(skb, state->in, d);
 		return NF_ACCEPT;
 	}
 	if (redirector_is_ours_to_open(state->net, skb, &l))
@@ -521,7 +555,8 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 	if (ipsp_flow_clear(l.rule->c, &l.key, ipsp_rule_protects(l.rule)) == FLOW_BYPASS &&
 	    !ipsp_rule_protects(l.rule)) {
 		ipsp_count(l.rule->c, CLEAR_PASSED);
-		ipsp_memo_keep(skb, state->in, direction, l.rule, epoch);
+		if (!secpath_exists(skb))
+			ipsp_memo_keep(skb, state->in, d);
 		return NF_ACCEPT;
 	}
 	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
@@ -530,12 +565,15 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 static unsigned int redirector_in(struct sk_buff *skb, const struct nf_hook_state *state,
 				  u8 direction)
 {
-	unsigned long epoch;
+	struct decided d;
 
-	if (!state->in || (state->in->flags & IFF_LOOPBACK) ||
-	    ipsp_memo_passes(skb, state->in, direction, &epoch))
+	if (!state->in || (state->in->flags & IFF_LOOPBACK))
 		return NF_ACCEPT;
-	return redirector_in_look(skb, state, direction, epoch);
+	if (!ipsp_memo_knows(skb, state->in, direction, &d))
+		return redirector_in_look(skb, state, direction, &d);
+	if (secpath_exists(skb))
+		redirector_spare_policy(state->net, skb);
+	return NF_ACCEPT;
 }
 
 /* ---- inbound: clear fragments ------------------------------------------------------ */
@@ -640,12 +678,20 @@ static unsigned int hook_forward(void *priv, struct sk_buff *skb,
 static noinline unsigned int redirector_early(struct sk_buff *skb,
 					      const struct nf_hook_state *state, u32 header)
 {
+	struct decided d;
 	enum outcome o;
 	struct look l;
 
-	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
-	if (o != PASS && o != TO_PORT)
-		return redirector_refuse(state->net, o);
+	if (!ipsp_memo_knows(skb, state->in, IPSP_DIR_IN, &d)) {
+		o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN,
+				    state->in, &l);
+		if (o != PASS && o != TO_PORT)
+			return redirector_refuse(state->net, o);
+		d.rule = l.rule;
+		d.flow = NULL;
+		if (o == PASS && !secpath_exists(skb))
+			ipsp_memo_keep(skb, state->in, &d);
+	}
 	return ipsp_input_take(skb, header, false) ? NF_STOLEN : NF_ACCEPT;
 }
 
@@ -663,66 +709,6 @@ static unsigned int hook_pre_routing(void *priv, struct sk_buff *skb,
 
 /* ---- inbound: ESP in UDP --------------------------------------------------------- */
 
-static u32 encap_header(const struct sk_buff *skb)
-{
-	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
-
-	return ip + sizeof(struct udphdr);
-}
-
-/* A super-packet of UDP, from a device that knows them, as the list of its packets; NULL: none. */
-static struct sk_buff *encap_part(struct sk_buff *skb)
-{
-	struct sk_buff *list;
-	int mac = skb_mac_offset(skb);
-
-	__skb_push(skb, -mac);
-	list = __skb_gso_segment(skb, NETIF_F_SG | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM, false);
-	if (IS_ERR_OR_NULL(list)) {
-		ipsp_stats_net_drop(dev_net(skb->dev), IPSP_DROP_NO_MEMORY);
-		kfree_skb(skb);
-		return NULL;
-	}
-	consume_skb(skb);
-	for (skb = list; skb; skb = skb->next)
-		__skb_pull(skb, -mac);
-	return list;
-}
-
-/* Behind the chain: whoever filters what comes in has seen it. */
-static int encap_open(struct net *net, struct sock *sk, struct sk_buff *skb)
-{
-	struct sk_buff *next;
-
-	skb = skb_is_gso(skb) ? encap_part(skb) : skb;
-	for (; skb; skb = next) {
-		next = skb->next;
-		skb_mark_not_on_list(skb);
-		if (ipsp_input_take(skb, encap_header(skb), true))
-			continue;
-		ipsp_stats_net_drop(net, IPSP_DROP_GONE);	/* its handle went meanwhile */
-		kfree_skb(skb);
-	}
-	return 0;
-}
-
-/* Of ours, whole, and no message of an IKE daemon's on the same port. */
-static bool encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
-{
-	const struct handle *h;
-	struct ipsp_tuple t;
-	__be32 spi;
-	u16 flags = 0;
-
-	if ((family == 4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr) != IPPROTO_UDP)
-		return false;
-	if (!ipsp_packet_tuple(skb, family, IPSP_DIR_IN, &t, &flags) ||
-	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
-		return false;
-	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
-	return h && ipsp_encap_carries(h, &t);
-}
-
 static noinline unsigned int redirector_encap(struct sk_buff *skb,
 					      const struct nf_hook_state *state)
 {
@@ -733,7 +719,7 @@ static noinline unsigned int redirector_encap(struct sk_buff *skb,
 	o = redirector_look(state->net, skb, state_family(state), IPSP_DIR_IN, state->in, &l);
 	if (o != PASS && o != TO_PORT)
 		return redirector_refuse(state->net, o);
-	rest.okfn = encap_open;
+	rest.okfn = ipsp_encap_open;
 	chain_go_on(skb, &rest, FLOW_AT_HOOK);
 	return NF_STOLEN;
 }
@@ -742,7 +728,7 @@ static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
 	if (atomic_read(&ipsp_net(state->net)->handles_encap[IPSP_DIR_IN]) &&
-	    encap_is_ours(state->net, skb, state_family(state)))
+	    ipsp_encap_is_ours(state->net, skb, state_family(state)))
 		return redirector_encap(skb, state);
 	return redirector_in(skb, state, IPSP_DIR_IN);
 }
@@ -767,7 +753,9 @@ static unsigned int hook_late(struct sk_buff *skb, const struct nf_hook_state *s
 static unsigned int hook_post_routing(void *priv, struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
-	return ipsp_memo_just_passed(skb) ? NF_ACCEPT : hook_late(skb, state, FLOW_AT_HOOK);
+	if (ipsp_divert_is_ours(skb_dst(skb)) || ipsp_memo_just_noted(skb))
+		return NF_ACCEPT;
+	return hook_late(skb, state, FLOW_AT_HOOK);
 }
 
 /* NAT gives a source its new name here: that of SNAT, or in an answer the one DNAT hid. */

@@ -39,6 +39,7 @@ bool ipsp_divert(struct net *net, struct sk_buff *skb, struct flow *f);	/* false
 bool ipsp_divert_is_ours(const struct dst_entry *dst);
 /* What the packet would have left by without us. */
 struct dst_entry *ipsp_divert_path(struct dst_entry *dst);
+struct handle *ipsp_divert_handle(struct dst_entry *dst);
 /* From here on by its route alone, referenced; false: that has gone. */
 bool ipsp_divert_keep_path(struct sk_buff *skb);
 int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb);

@@ -170,7 +170,6 @@ static void release_emit(struct compartment *c, struct list_head *run)
 {
 	struct ticket *t, *next;
 
-	local_bh_disable();
 	rcu_read_lock();
 	list_for_each_entry_safe(t, next, run, list) {
 		list_del(&t->list);
@@ -179,30 +178,34 @@ static void release_emit(struct compartment *c, struct list_head *run)
 		ipsp_deal_ticket_free(t);
 	}
 	rcu_read_unlock();
-	local_bh_enable();
 }
 
+/* Gives the lock up while it emits; softirqs stay off, so what it sends comes in behind it. */
 static void release_fifo(struct compartment *c, struct fifo *f)
 {
 	LIST_HEAD(run);
 
-	spin_lock_bh(&c->lock);
-	if (f->releasing) {
-		spin_unlock_bh(&c->lock);
+	if (f->releasing || list_empty(&f->pending))
 		return;
-	}
 	f->releasing = true;
 	while (ipsp_deal_detach_finished(f, &run)) {
-		spin_unlock_bh(&c->lock);
+		spin_unlock(&c->lock);
 		release_emit(c, &run);
-		spin_lock_bh(&c->lock);
+		spin_lock(&c->lock);
 	}
 	f->releasing = false;
-	spin_unlock_bh(&c->lock);
+}
+
+void ipsp_release_run_locked(struct compartment *c)
+{
+	lockdep_assert_held(&c->lock);
+	release_fifo(c, &c->fifo[IPSP_DIR_OUT]);
+	release_fifo(c, &c->fifo[IPSP_DIR_IN]);
 }
 
 void ipsp_release_run(struct compartment *c)
 {
-	release_fifo(c, &c->fifo[IPSP_DIR_OUT]);
-	release_fifo(c, &c->fifo[IPSP_DIR_IN]);
+	spin_lock_bh(&c->lock);
+	ipsp_release_run_locked(c);
+	spin_unlock_bh(&c->lock);
 }

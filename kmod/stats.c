@@ -7,16 +7,27 @@
 #include "stats.h"
 #include "stream.h"
 
-static atomic64_t stats_made, stats_freed;
+static DEFINE_PER_CPU(s64, stats_made);
+static DEFINE_PER_CPU(s64, stats_freed);	/* where it is freed: only sums mean anything */
 
 void ipsp_stats_made(void)
 {
-	atomic64_inc(&stats_made);
+	this_cpu_inc(stats_made);
 }
 
 void ipsp_stats_freed(void)
 {
-	atomic64_inc(&stats_freed);
+	this_cpu_inc(stats_freed);
+}
+
+static s64 stats_of(const s64 __percpu *count)
+{
+	s64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(count, cpu);
+	return sum;
 }
 
 void ipsp_stats_net_drop(struct net *net, u32 reason)
@@ -110,14 +121,14 @@ int ipsp_stats_get(struct net *net, void *arg)
 		stats_compartment(c, out);
 	else
 		stats_net(net, out);
-	out->counter[IPSP_COUNT_OBJECTS_MADE] = atomic64_read(&stats_made);
-	out->counter[IPSP_COUNT_OBJECTS_FREED] = atomic64_read(&stats_freed);
+	out->counter[IPSP_COUNT_OBJECTS_MADE] = stats_of(&stats_made);
+	out->counter[IPSP_COUNT_OBJECTS_FREED] = stats_of(&stats_freed);
 	return 0;
 }
 
 void ipsp_stats_exit(void)
 {
-	s64 made = atomic64_read(&stats_made), freed = atomic64_read(&stats_freed);
+	s64 made = stats_of(&stats_made), freed = stats_of(&stats_freed);
 
 	if (made != freed)
 		pr_err("objects made %lld, freed %lld\n", made, freed);

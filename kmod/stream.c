@@ -390,7 +390,7 @@ void ipsp_stream_progress(struct stack *s)
 	lockdep_assert_held(&s->c->lock);
 	if (!s->snapshot_read && s->state > STACK_AWAITS &&
 	    (s32)(ipsp_ring_observe(s->down.kpeer) - s->snapshot_end) >= 0)
-		s->snapshot_read = ktime_get_ns();
+		s->snapshot_read = ktime_get_coarse_ns();
 	if (s->refused && ipsp_stream_has_room(s))
 		wake_up_interruptible(&s->c->mailbox.wait);
 }

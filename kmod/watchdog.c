@@ -4,7 +4,8 @@
  *
  * One delayed work for each compartment, which runs only while something waits. It works
  * with no manager alive: a stack that is too late is broken, and what waits for a successor
- * that does not come is dropped.
+ * that does not come is dropped. The clock is the one that ticks (ktime_get_coarse_ns): a
+ * ticket may look up to a tick older than it is, so a deadline is a tick longer.
  */
 #include "compartment.h"
 #include "stream.h"
@@ -38,13 +39,13 @@ static u64 watchdog_late(struct compartment *c, struct stack *s, u64 now)
 /* Both of what a stack may keep waiting: tickets, and the manager. ns until the next look. */
 static u64 watchdog_stack(struct compartment *c, struct stack *s)
 {
-	u64 deadline = (u64)c->config.deadline_ms * NSEC_PER_MSEC;
+	u64 deadline = (u64)c->config.deadline_ms * NSEC_PER_MSEC + TICK_NSEC;
 	u64 now, late, full;
 
 	if (s->state == STACK_BROKEN)
 		return 0;
 	ipsp_stream_progress(s);
-	now = ktime_get_ns();
+	now = ktime_get_coarse_ns();
 	late = watchdog_late(c, s, now);
 	full = ipsp_stream_has_room(s) ? 0 : ipsp_stream_idle(s, now) + 1;
 	if (late > deadline)
@@ -63,7 +64,7 @@ static u64 watchdog_successor(struct compartment *c)
 
 	if (c->sharing || !watchdog_is_pending(c))
 		return 0;
-	if (c->stackless_since && ktime_get_ns() - c->stackless_since >= successor)
+	if (c->stackless_since && ktime_get_coarse_ns() - c->stackless_since >= successor)
 		ipsp_deal_drop_undealt(c);
 	return successor / 8 + 1;
 }

@@ -155,12 +155,17 @@ static int openssl_init(void)
 	return openssl_separate_start();
 }
 
+/* Where there are no blocks nothing is padded; a context that was told so is told anew with each nonce. */
+static int openssl_unpadded(EVP_CIPHER_CTX *context)
+{
+	return EVP_CIPHER_CTX_get_block_size(context) == 1 || EVP_CIPHER_CTX_set_padding(context, 0);
+}
+
 EVP_CIPHER_CTX *openssl_cipher(const EVP_CIPHER *cipher, const uint8_t *key, int seals)
 {
 	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
 
-	if (context && EVP_CipherInit_ex(context, cipher, NULL, key, NULL, seals) &&
-	    EVP_CIPHER_CTX_set_padding(context, 0))
+	if (context && EVP_CipherInit_ex(context, cipher, NULL, key, NULL, seals) && openssl_unpadded(context))
 		return context;
 	EVP_CIPHER_CTX_free(context);
 	return NULL;
