@@ -9,6 +9,8 @@
 #include <net/inet_hashtables.h>
 #include <net/udp.h>
 #include "receiver.h"
+#include "redirector.h"
+#include "rule.h"
 
 static struct inet_hashinfo *receiver_hash(struct net *net)
 {
@@ -54,4 +56,23 @@ struct sock *ipsp_receiver_find(struct net *net, struct sk_buff *skb,
 	if ((t->protocol != IPPROTO_UDP && t->protocol != IPPROTO_TCP) || !t->has_ports)
 		return NULL;
 	return t->family == 4 ? receiver_find4(net, skb, t) : receiver_find6(net, skb, t);
+}
+
+const struct rule *ipsp_receiver_rule(struct net *net, struct sk_buff *skb,
+				      const struct net_device *dev, struct ipsp_tuple *t,
+				      u16 flags)
+{
+	bool by_owner = t->direction == IPSP_DIR_IN && ipsp_rule_by_owner(net);
+	const struct rule *rule;
+	struct sock *sk = NULL;
+
+	if (by_owner && !(flags & IPSP_PKT_FRAGMENT))
+		sk = ipsp_receiver_find(net, skb, t);
+	ipsp_packet_undo_dnat(skb, t);
+	if (by_owner && (flags & IPSP_PKT_FRAGMENT))
+		return ipsp_rule_find_any_owner(net, t, dev);
+	rule = ipsp_rule_find(net, t, dev, sk ? sk_to_full_sk(sk) : NULL);
+	if (sk)
+		sock_gen_put(sk);
+	return rule;
 }

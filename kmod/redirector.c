@@ -16,7 +16,6 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/netfilter_ipv6.h>
 #include <net/addrconf.h>
-#include <net/inet_hashtables.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -60,28 +59,6 @@ static u8 state_family(const struct nf_hook_state *state)
 }
 
 /*
- * Inbound, by the socket that would get it, under its present name. Of a fragment nobody knows
- * the socket: it must suit the first compartment that it may be for.
- */
-static const struct rule *look_rule_in(struct net *net, struct sk_buff *skb,
-				       const struct net_device *dev, struct look *l)
-{
-	bool by_owner = l->tuple.direction == IPSP_DIR_IN && ipsp_rule_by_owner(net);
-	const struct rule *rule;
-	struct sock *sk = NULL;
-
-	if (by_owner && !(l->flags & IPSP_PKT_FRAGMENT))
-		sk = ipsp_receiver_find(net, skb, &l->tuple);
-	ipsp_packet_undo_dnat(skb, &l->tuple);
-	if (by_owner && (l->flags & IPSP_PKT_FRAGMENT))
-		return ipsp_rule_find_any_owner(net, &l->tuple, dev);
-	rule = ipsp_rule_find(net, &l->tuple, dev, sk ? sk_to_full_sk(sk) : NULL);
-	if (sk)
-		sock_gen_put(sk);
-	return rule;
-}
-
-/*
  * What the rules say of a packet going `direction` by dev. Malformed packets pass to those
  * who judge them, unless a rule set stands that could be meant: they match no rule. Without
  * a rule set, `closed` leaves neighbour discovery (and loopback, which never comes here).
@@ -111,7 +88,7 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 	}
 	l->rule = direction == IPSP_DIR_OUT ?
 		  ipsp_rule_find(net, &l->tuple, dev, skb_to_full_sk(skb)) :
-		  look_rule_in(net, skb, dev, l);
+		  ipsp_receiver_rule(net, skb, dev, &l->tuple, l->flags);
 	if (!l->rule || l->rule->config.action == IPSP_RULE_BYPASS)
 		return PASS;
 	if (l->rule->config.action == IPSP_RULE_DROP)
