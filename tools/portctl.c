@@ -24,8 +24,8 @@ static const struct command {
 	{ "poison", poison_main, "list NAME | save NAME [FILE]", NULL },
 	{ "relay", relay_main, "enable | disable | show: XFRM netlink to ipsec-port-keyd", NULL },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
-	{ "events", manager_main, "-c NAME events: the last expiries, as ip xfrm monitor", "-c" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
+	{ "events", manager_main, "-c NAME events: the last expiries, as ip xfrm monitor", "-c" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
