@@ -48,13 +48,20 @@ static void release_classify(struct compartment *c, struct ticket *t)
 	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, t->generation);
 }
 
+/* What does not count: never more than there is, whatever a stack said that the packet is. */
+static u32 release_own_header(const struct ticket *t, u32 len)
+{
+	return min(ipsp_handle_own_header(t->handle), len);
+}
+
 /*
  * Counts each segment, as long as the limits allow it; what is behind goes. A segment's
  * own length is not known, but how the packet was cut is. false: none is left.
  */
 static bool release_use_out(struct ticket *t)
 {
-	u32 off = ipsp_handle_own_header(t->handle), header = t->header, packets = 0, bytes = 0;
+	u32 off = release_own_header(t, t->header ?: t->skb->len);
+	u32 header = t->header, packets = 0, bytes = 0;
 	u32 left = t->skb->len - header, piece = t->piece ?: left, len;
 	struct sk_buff **at = &t->answer;
 
@@ -63,7 +70,7 @@ static bool release_use_out(struct ticket *t)
 		left -= len;
 		packets++;
 		bytes += header + len - off;
-		if ((*at)->next && !t->handle->limited)
+		if ((*at)->next && !READ_ONCE(t->handle->limited))
 			continue;
 		ipsp_handle_used(t->handle, packets, bytes);
 		packets = bytes = 0;
@@ -129,15 +136,16 @@ static void release_refuse(struct ticket *t, u32 reason)
 static void release_use_in(struct ticket *t)
 {
 	const struct sk_buff *skb = t->answer;
-	u32 off = ipsp_handle_own_header(t->handle), header;
 	struct ticket *merged;
+	u32 header;
 
-	ipsp_handle_used(t->handle, 1, skb->len - off);
+	ipsp_handle_used(t->handle, 1, skb->len - release_own_header(t, skb->len));
 	if (list_empty(&t->run))
 		return;
 	header = skb_transport_offset(skb) + tcp_hdrlen(skb);
+	header -= release_own_header(t, header);
 	list_for_each_entry(merged, &t->run, list)
-		ipsp_handle_used(t->handle, 1, header - off);
+		ipsp_handle_used(t->handle, 1, header);
 }
 
 static void release_unprotect(struct compartment *c, struct ticket *t)
@@ -180,16 +188,25 @@ static void release_emit(struct compartment *c, struct list_head *run)
 	rcu_read_unlock();
 }
 
-/* Gives the lock up while it emits; softirqs stay off, so what it sends comes in behind it. */
+/*
+ * Gives the lock up while it emits; softirqs stay off, so what it sends comes in behind it. As
+ * long as others go on to answer there is more to emit: then softirqs have their turn between.
+ */
 static void release_fifo(struct compartment *c, struct fifo *f)
 {
 	LIST_HEAD(run);
+	bool again = false;
 
 	if (f->releasing || list_empty(&f->pending))
 		return;
 	f->releasing = true;
 	while (ipsp_deal_detach_finished(f, &run)) {
 		spin_unlock(&c->lock);
+		if (again) {
+			local_bh_enable();
+			local_bh_disable();
+		}
+		again = true;
 		release_emit(c, &run);
 		spin_lock(&c->lock);
 	}

@@ -4,6 +4,7 @@
  *
  * In transport mode the packet's own header stands in front of ESP: what may be in it, and what may not be put there.
  */
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -181,6 +182,38 @@ static void test_set(const struct set *set)
 	}
 }
 
+/* An IPv4 datagram of 28 bytes, out of an SA that takes 40 bytes of header for IPv6's own */
+static void shorten(struct draft *d, const struct ticket *t)
+{
+	(void)t;
+	d->data[3] = 28;
+	d->data[25] = 8;
+	lie_size(d, 28);
+}
+
+/* A stack may say what it likes of the inner packet: the SA's bytes do not go below what they were. */
+static void test_beet_bytes(void)
+{
+	const struct lie lie = { .what = "short", .spoil = shorten, .type = IPSP_REC_UNPROTECT };
+	struct ipsp_handle h;
+	unsigned int i;
+
+	rogue_kind = (struct realm_kind){ 4, IPSP_SA_BEET, 0 };
+	lie_realms_begin(5000);
+	realm_start(&rogue, lie_once, &lie);
+	wire_esp(&rogue, 1);
+	for (i = 0; i < 500; i++) {
+		h = (struct ipsp_handle){ .id = rogue.in.id };
+		if (ioctl(rogue.port, IPSP_IOC_HANDLE_GET, &h) || h.packets)
+			break;
+		usleep(10000);
+	}
+	TAP_EQUAL(h.packets, 1, "BEET of IPv6: an inner packet that is shorter than its header is counted");
+	TAP_EQUAL(h.bytes, 0, "as no bytes");
+	TAP_EQUAL(realm_balance(&rogue), 0, "its ledger balances");
+	lie_realms_end();
+}
+
 int main(void)
 {
 	const struct realm *const one[] = { &neighbour };
@@ -193,6 +226,7 @@ int main(void)
 	realm_start(&neighbour, stack_honest, NULL);
 	for (i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
 		test_set(&sets[i]);
+	test_beet_bytes();
 	realm_stop(&neighbour);
 	realm_rules(NULL, 0);
 	realm_end(&neighbour);

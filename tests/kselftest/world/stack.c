@@ -114,7 +114,7 @@ static void answer_unprotect(const struct stack *s, struct draft *d)
 	memset(d->data, 0, 60);
 	front_tunnel(h, d->data);
 	d->data[is4 ? 9 : 6] = 17;
-	if (h->mode == IPSP_SA_TUNNEL) {
+	if (h->mode != IPSP_SA_TRANSPORT) {
 		d->data[is4 ? 13 : 11] = (unsigned char)s->realm->net;
 		d->data[host] = 9;
 	}

@@ -228,7 +228,8 @@ static struct ipsp_handle handle_add(const struct realm *r, unsigned char direct
 	struct ipsp_handle h = {
 		.direction = direction, .family = r->kind.family, .protocol = 50, .mode = r->kind.mode,
 		.fixed = r->kind.family == 4 ? 52 : 72, .align = 4, .next = 1,
-		.inner_family = r->kind.mode == IPSP_SA_TRANSPORT ? r->kind.family : 0,
+		.inner_family = r->kind.mode == IPSP_SA_TRANSPORT ? r->kind.family :
+				r->kind.mode == IPSP_SA_BEET ? 6 : 0,
 		.window = direction == IPSP_DIR_IN ? 64 : 0,
 		.spi = htonl(0x10000 + r->net * 256 + direction),
 		.soft_bytes = world_limits.soft_bytes, .hard_bytes = world_limits.hard_bytes,
