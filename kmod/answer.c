@@ -328,7 +328,6 @@ static u32 in_bound(const struct ticket *t)
 
 	if (t->handle->config.mode == IPSP_SA_BEET)
 		len += sizeof(struct ipv6hdr);
-
 	list_for_each_entry(merged, &t->run, list)
 		len += merged->skb->len;
 	return len;

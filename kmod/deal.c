@@ -25,9 +25,6 @@
 #include "stream.h"
 #include "trace.h"
 
-/* Of one direction: what may wait, beyond what the socket accounting allows. */
-#define FIFO_BYTES (8u << 20)
-
 static struct kmem_cache *ticket_cache;
 
 /* ---- tickets ----------------------------------------------------------------------- */
@@ -333,11 +330,12 @@ static u8 packet_protocol(const struct sk_buff *skb)
 
 /*
  * How many numbers: the kernel's upper bound of the segments at this MTU. What is not
- * used is skipped on the wire. A plain TCP packet that is too long is cut as well.
+ * used is skipped on the wire. A plain TCP packet that is too long is cut as well. What is cut
+ * has a *header and a *piece, see struct ticket.
  */
 static u32 packet_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *piece)
 {
-	u32 room, size = skb_shinfo(skb)->gso_size;
+	u32 repeated, room, size = skb_shinfo(skb)->gso_size;
 
 	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb)) {
 		*header = skb_transport_offset(skb) + 8;
@@ -346,10 +344,11 @@ static u32 packet_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *pi
 	}
 	if (!skb_is_gso(skb) && (skb->len <= mtu || packet_protocol(skb) != IPPROTO_TCP))
 		return 1;
-	*header = packet_header_len(skb);
-	if (*header + 8 > mtu || *header >= skb->len)
+	repeated = packet_header_len(skb);
+	if (repeated + 8 > mtu || repeated >= skb->len)
 		return 1;
-	room = mtu - *header;
+	*header = repeated;
+	room = mtu - repeated;
 	*piece = size && size < room ? size : room;
 	return DIV_ROUND_UP(skb->len - *header, *piece);
 }

@@ -56,7 +56,8 @@ struct ticket {
 	struct list_head run;		/* unprotect: earlier tickets, whose packets it holds */
 };
 
-#define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most */
+#define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most, */
+#define FIFO_BYTES	(8u << 20)	/* beyond what the socket accounting allows */
 struct fifo {				/* protected by c->lock */
 	struct list_head pending;	/* in ticket order */
 	struct list_head *undealt;	/* first UNDEALT, or &pending */

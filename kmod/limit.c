@@ -11,9 +11,6 @@
 #include "compartment.h"
 #include "handle.h"
 
-/* What a fifo may hold, and one more. */
-#define PENDING_BYTES	(16u << 20)
-
 void ipsp_limit_init(struct handle *h)
 {
 	const struct ipsp_handle *c = &h->config;
@@ -60,7 +57,8 @@ bool ipsp_limit_is_reached(struct handle *h)
 
 bool ipsp_limit_is_near(const struct handle *h)
 {
+	/* twice what a fifo may hold: one that is just released, and one behind it */
 	return READ_ONCE(h->limited) &&
 	       (limit_counts_to(&h->packets, h->config.hard_packets, 2 * FIFO_SLOTS) ||
-		limit_counts_to(&h->bytes, h->config.hard_bytes, PENDING_BYTES));
+		limit_counts_to(&h->bytes, h->config.hard_bytes, 2 * FIFO_BYTES));
 }
