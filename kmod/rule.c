@@ -71,7 +71,7 @@ static void rule_table_free(struct rule_table *table)
 	kvfree(table);
 }
 
-/* One that goes later is no socket's any more: its rule matches nothing. */
+/* When a set comes: a group that goes later is no socket's any more, its rule matches nothing. */
 static int rule_cgroup(const struct ipsp_rule *config)
 {
 	struct cgroup *group;
@@ -91,9 +91,7 @@ static int rule_owner(struct net *net, struct rule *r)
 	r->gid = make_kgid(net->user_ns, r->config.gid);
 	if ((r->config.flags & IPSP_RULEF_UID) && !uid_valid(r->uid))
 		return -EINVAL;
-	if ((r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid))
-		return -EINVAL;
-	return rule_cgroup(&r->config);
+	return (r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid) ? -EINVAL : 0;
 }
 
 static int rule_fill(struct net *net, struct rule_table *table)
@@ -247,7 +245,7 @@ int ipsp_rule_set(struct net *net, void *arg)
 	err = rule_table_copy(table, u64_to_user_ptr(r->rules), r->count);
 	mutex_lock(&ipsp_compartment_mutex);
 	while (!err && table->count < r->count)
-		err = rule_fill(net, table);
+		err = rule_cgroup(&table->rule[table->count].config) ?: rule_fill(net, table);
 	r->bad = err ? table->count : 0;
 	if (err)
 		rule_table_free(table);

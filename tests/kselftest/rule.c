@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,6 +264,27 @@ static void test_rules_drop(void)
 	TAP_EQUAL(compartment_del(IPSP_DELF_RULES_DROP), 0, "which no rule names: it goes as ever");
 }
 
+/* A rule whose group went matches nobody, and does not keep what else it names. */
+static void test_group_gone(void)
+{
+	static const char path[] = "/sys/fs/cgroup/ipsp-rule";
+	struct ipsp_compartment c = { .name = "rules" };
+	struct ipsp_rule two[2] = { good(), dropping(IPSP_RULEF_CGROUP) };
+	struct stat st;
+
+	TAP_EQUAL(tap_ioctl(control, IPSP_CTL_COMPARTMENT_ADD, &c), 0, "the compartment again");
+	if (mkdir(path, 0755) || stat(path, &st))
+		tap_give_up(path);
+	two[0].directions = IPSP_RULE_FWD;
+	two[1].cgroup = st.st_ino;
+	TAP_EQUAL(set(two, 2, NULL), 0, "a rule of a control group");
+	TAP_EQUAL(rmdir(path), 0, "which goes");
+	TAP_EQUAL(send_as(0, 0), 0, "its rule matches nobody");
+	TAP_EQUAL(compartment_del(IPSP_DELF_RULES_DROP), 0, "the compartment can go nevertheless");
+	TAP_EQUAL(set(two + 1, 1, NULL), EINVAL, "but no new set may name the group");
+	TAP_EQUAL(set(NULL, 0, NULL), 0, "none");
+}
+
 /* ---- who matches ---------------------------------------------------------------------------------- */
 
 /* A datagram by v0 from a process of this user and group: 0, or why not. */
@@ -352,5 +374,6 @@ int main(void)
 	test_owner();
 	test_order();
 	test_rules_drop();
+	test_group_gone();
 	return tap_end();
 }
