@@ -60,6 +60,20 @@ void lifetime_begin(struct manager *m, struct database_sa *sa, const struct limi
 	m->lifetime_due = 0;
 }
 
+void lifetime_go_on(struct manager *m, struct database_sa *sa, const struct database_sa *before)
+{
+	struct ipsp_handle to = { .id = sa->sa.handle };
+
+	sa->added = before->added;
+	sa->added_real = before->added_real;
+	sa->first_used = before->first_used;
+	sa->told = before->told;
+	to.until = lifetime_end(sa, LIMIT_HARD);
+	if (to.until != LIFETIME_NEVER)
+		ioctl(m->fd, IPSP_IOC_HANDLE_SET, &to);
+	m->lifetime_due = 0;
+}
+
 /* The handle has the wall's time of the first use: how long ago that was is what counts. */
 static void lifetime_first_use(struct manager *m, struct database_sa *sa, const struct ipsp_handle *h)
 {

@@ -113,6 +113,8 @@ int control_snapshot(struct manager *m, int target);
 /* Its time begins; what the kernel is to know of its limits goes into `h`. */
 void lifetime_begin(struct manager *m, struct database_sa *sa, const struct limit *limit,
 		    struct ipsp_handle *h);
+/* One that comes back: its time goes on. Its counts begin anew, at a handle of its own. */
+void lifetime_go_on(struct manager *m, struct database_sa *sa, const struct database_sa *before);
 void lifetime_look(struct manager *m);		/* when it is time, or lifetime_due is 0 */
 int lifetime_timeout(const struct manager *m, int other);	/* ms; the earlier of it and `other` */
 

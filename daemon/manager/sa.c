@@ -174,14 +174,16 @@ static int sa_put(struct manager *m, const struct state_line *line, const struct
 
 static int sa_put_again(struct manager *m, const struct database_sa *before)
 {
-	struct state_line line = { .sa = before->sa, .window = before->window };
+	struct state_line line = { .sa = before->sa, .window = before->window, .limit = before->limit };
 	const int is_kept = before->used & DATABASE_KEPT;
 	struct mark_range range;
 	int err = is_kept ? mark_begin(m, &line.sa, false, 0, &range) : 0;
 
 	if (!err)
 		err = sa_put(m, &line, is_kept ? &range : NULL);
-	if (err)
+	if (!err)
+		lifetime_go_on(m, database_find(m, &line.sa), before);
+	else
 		fprintf(stderr, "ipsec-portd: %s: spi 0x%x: the state before cannot come back: %s\n", m->name,
 			__builtin_bswap32(line.sa.spi), strerror(-err));
 	explicit_bzero(&line, sizeof(line));
@@ -205,7 +207,8 @@ static int sa_replace_out(struct manager *m, struct database_sa *old, const stru
 
 /*
  * An SPI of ours is one handle's, and a full database has room for one: there the old one goes first. If it must come
- * back, its key's counter has kept its place: its window begins above all that it has seen.
+ * back, its key's counter has kept its place: its window begins above all that it has seen. Its limits and its time are
+ * what they were; bytes and packets are counted anew.
  */
 int sa_replace(struct manager *m, struct database_sa *old, const struct state_line *line, const struct mark_range *range)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 /* test_database - a database that a predecessor left, and policies of one index; the kernel behind a wrapped ioctl */
-#include <check.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "manager/manager.h"
+#include "suite.h"
 
 #define SAS_MAX		3
 #define POLICIES_MAX	4
@@ -23,6 +23,7 @@ static struct {				/* as database_size() counts them */
 } left;
 static int refuses;
 static int refuses_handle;		/* of those that begin now, the first so many */
+static struct ipsp_handle added, changed;	/* the last of HANDLE_ADD, of HANDLE_SET */
 static unsigned int handles_made, handles_gone, deletes;	/* by HANDLE_ADD, HANDLE_DEL, SA_DELETE */
 
 /* ---- the kernel --------------------------------------------------------------------------- */
@@ -42,6 +43,11 @@ int __wrap_ioctl(int fd, unsigned long number, ...)
 		if (refuses_handle && refuses_handle--)
 			return -1;
 		((struct ipsp_handle *)arg)->id = 100 + handles_made++;
+		added = *(struct ipsp_handle *)arg;
+		return 0;
+	}
+	if (number == IPSP_IOC_HANDLE_SET) {
+		changed = *(struct ipsp_handle *)arg;
 		return 0;
 	}
 	if (number == IPSP_IOC_HANDLE_DEL) {
@@ -212,6 +218,32 @@ START_TEST(test_replace_refused)
 }
 END_TEST
 
+/* What comes back has the limits that it had, and no more time than it had. */
+START_TEST(test_replace_refused_limits)
+{
+	const struct limit limit = { .packets = { 0, 300 }, .add = { 0, 900 } };
+	const struct database_sa *sa;
+	struct state_line line;
+
+	left.sa[1].limit = limit;
+	left.sa[1].added = 5000000000ull;
+	left.sa[1].first_used = 6000000000ull;
+	left.sa[1].told = IPSP_EXPIRED_SOFT;
+	line = line_of(IPSP_DIR_IN, 7);
+	refuses_handle = 1;
+	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), -ENOSPC);
+	sa = database_find(&m, &line.sa);
+	ck_assert_mem_eq(&sa->limit, &limit, sizeof(limit));
+	ck_assert_uint_eq(sa->added, 5000000000ull);
+	ck_assert_uint_eq(sa->first_used, 6000000000ull);
+	ck_assert_uint_eq(sa->told, IPSP_EXPIRED_SOFT);
+	ck_assert_uint_eq(added.hard_packets, 300);
+	ck_assert_uint_eq(changed.id, sa->sa.handle);
+	ck_assert_uint_eq(changed.until, 905000000000ull);
+	munmap(m.database, sizeof(left));
+}
+END_TEST
+
 /* The stacks' refusal leaves handles as they were, too. */
 START_TEST(test_replace_not_told)
 {
@@ -248,8 +280,6 @@ int main(void)
 {
 	Suite *suite = suite_create("database");
 	TCase *c = tcase_create("database");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, test_sound);
@@ -258,12 +288,9 @@ int main(void)
 	tcase_add_test(c, test_refused);
 	tcase_add_loop_test(c, test_replaced, 0, 2);
 	tcase_add_test(c, test_replace_refused);
+	tcase_add_test(c, test_replace_refused_limits);
 	tcase_add_loop_test(c, test_replace_not_told, 0, 2);
 	tcase_add_test(c, test_replace_full);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite);
 }
