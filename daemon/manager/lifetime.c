@@ -112,11 +112,14 @@ static uint64_t lifetime_check(struct manager *m, struct database_sa *sa)
 		return due;
 	if (lifetime_waits_for_use(sa) && h.used_first)
 		lifetime_first_use(m, sa, &h);
+	/* the kernel met it before the hard one: both are told, however late it is here */
+	if (h.expired & IPSP_EXPIRED_SOFT)
+		lifetime_tell(m, sa, &h, IPSP_EXPIRED_SOFT);
 	if ((h.expired & IPSP_EXPIRED_HARD) || now >= lifetime_end(sa, LIMIT_HARD)) {
 		lifetime_tell(m, sa, &h, IPSP_EXPIRED_HARD);
 		return sa_delete(m, sa) ? now + LIFETIME_SECOND : due;
 	}
-	if ((h.expired & IPSP_EXPIRED_SOFT) || now >= lifetime_end(sa, LIMIT_SOFT))
+	if (now >= lifetime_end(sa, LIMIT_SOFT))
 		lifetime_tell(m, sa, &h, IPSP_EXPIRED_SOFT);
 	if (!(sa->told & IPSP_EXPIRED_SOFT))
 		due = lifetime_end(sa, LIMIT_SOFT);
