@@ -6,10 +6,8 @@
  * or, with FUZZ_WIRE, the whole outer packet as the wire brought it. With FUZZ_TURNED it is protected by one BEET SA and
  * opened by one of the other inner family, so that what is authentic is nonsense. No record has slack.
  */
-#include "crypto/crypto.h"
 #include "ipsec/ip.h"
-#include "ipsec/transform.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/whole.h"
 
 #define FUZZ_BEET	0x01
 #define FUZZ_OUTER6	0x02
@@ -21,8 +19,6 @@
 #define FUZZ_TURNED	0x20
 #define FUZZ_NUMBER	0x300000007ull
 
-static struct transform *transform;
-static uint8_t memory[1 << 20] __attribute__((aligned(64)));
 
 static uint32_t fuzz_handle(uint8_t kind, uint8_t direction)
 {
@@ -39,7 +35,6 @@ static void fuzz_sa_add(uint8_t kind, uint8_t direction)
 		.cipher = { .name = "ecb(cipher_null)" },
 		.auth = { .name = "hmac(sha1)", .key_bits = 160, .icv_bits = 96, .key = "0123456789abcdef" },
 	};
-	uint8_t up[256], *down;
 
 	if (kind & FUZZ_BEET) {
 		sa.protocol = IP_ESP;
@@ -52,23 +47,16 @@ static void fuzz_sa_add(uint8_t kind, uint8_t direction)
 		sa.protocol = IP_AH;
 		sa.mode = kind & FUZZ_TUNNEL ? IPSP_SA_TUNNEL : IPSP_SA_TRANSPORT;
 	}
-	down = fuzz_record(IPSP_REC_SA_ADD, &sa, sizeof(sa), "", 0);
-	fuzz_check(!transform_answer(transform, (void *)down, up, sizeof(up)));
-	free(down);
+	whole_sa_add(&sa);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct transform_config config = { 64, 8 };
-	struct arena arena;
 	uint8_t kind;
 
 	(void)argc;
 	(void)argv;
-	fuzz_check(!crypto_init());
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	fuzz_check(transform != NULL);
+	whole_begin(64, 8);
 	for (kind = 0; kind < FUZZ_KINDS; kind++) {
 		fuzz_sa_add(kind, IPSP_DIR_OUT);
 		fuzz_sa_add(kind, IPSP_DIR_IN);

@@ -9,8 +9,7 @@
  */
 #include "crypto/crypto.h"
 #include "ipsec/ip.h"
-#include "ipsec/transform.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/whole.h"
 
 #define FUZZ_SEALED	0x01	/* the input is clear text */
 #define FUZZ_TRANSPORT	0x02
@@ -21,9 +20,7 @@
 #define FUZZ_TRAILER	0x40	/* with FUZZ_SEALED: a right trailer is added */
 #define FUZZ_NUMBER	0x300000007ull
 
-static struct transform *transform;
 static struct crypto_sa sealer[2];
-static uint8_t memory[1 << 20] __attribute__((aligned(64)));
 
 static struct ipsp_sa fuzz_sa(uint8_t kind)
 {
@@ -52,26 +49,19 @@ static struct ipsp_sa fuzz_sa(uint8_t kind)
 static void fuzz_sa_add(uint8_t kind)
 {
 	struct ipsp_sa sa = fuzz_sa(kind);
-	uint8_t up[256], *down = fuzz_record(IPSP_REC_SA_ADD, &sa, sizeof(sa), "", 0);
 
-	fuzz_check(!transform_answer(transform, (void *)down, up, sizeof(up)));
-	free(down);
+	whole_sa_add(&sa);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct transform_config config = { 128, 8 };
 	const uint32_t engines[4] = { 0 };
 	struct ipsp_sa plain = fuzz_sa(0), chacha = fuzz_sa(FUZZ_CHACHA);
-	struct arena arena;
 	unsigned kind;
 
 	(void)argc;
 	(void)argv;
-	fuzz_check(!crypto_init());
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	fuzz_check(transform != NULL);
+	whole_begin(128, 8);
 	for (kind = 0; kind < 64; kind++)
 		fuzz_sa_add((uint8_t)kind & (uint8_t)~FUZZ_SEALED);
 	plain.direction = chacha.direction = IPSP_DIR_OUT;

@@ -5,16 +5,12 @@
  * The kernel writes these records, but the packets in them may be forwarded ones. What
  * comes out must be what the kernel's checks of an answer let pass, and must open again.
  */
-#include "crypto/crypto.h"
 #include "ipsec/ip.h"
-#include "ipsec/transform.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/whole.h"
 
 #define FUZZ_NUMBER	1000
 #define FUZZ_COUNT_MAX	64
 
-static struct transform *transform;
-static uint8_t memory[1 << 20] __attribute__((aligned(64)));
 
 /* The first bytes of an input. */
 struct fuzz_input {
@@ -26,15 +22,6 @@ struct fuzz_input {
 	uint16_t csum_start, csum_offset;
 	uint16_t mtu;
 };
-
-static void fuzz_control(uint16_t type, const void *control, uint32_t control_len,
-			 const void *data, size_t data_len)
-{
-	uint8_t up[256], *down = fuzz_record(type, control, control_len, data, data_len);
-
-	fuzz_check(!transform_answer(transform, (void *)down, up, sizeof(up)));
-	free(down);
-}
 
 /* Outbound: 1 + kind; the inbound one that opens it: 100 + kind. */
 static void fuzz_sa_add(uint8_t kind, int inbound)
@@ -51,7 +38,7 @@ static void fuzz_sa_add(uint8_t kind, int inbound)
 			  .key = "0123456789abcdefsalt" },
 	};
 
-	fuzz_control(IPSP_REC_SA_ADD, &sa, sizeof(sa), "", 0);
+	whole_sa_add(&sa);
 }
 
 static void fuzz_policies(void)
@@ -78,21 +65,16 @@ static void fuzz_policies(void)
 	e[1].protect.selector.source_prefix = 9;
 	e[2].template_[0].mode = IPSP_SA_TRANSPORT;
 	e[2].template_[0].reqid = 2;
-	fuzz_control(IPSP_REC_POLICY, &policy, sizeof(policy), e, sizeof(e));
+	whole_tell(IPSP_REC_POLICY, &policy, sizeof(policy), e, sizeof(e));
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct transform_config config = { 64, 8 };
-	struct arena arena;
 	uint8_t kind;
 
 	(void)argc;
 	(void)argv;
-	fuzz_check(!crypto_init());
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	fuzz_check(transform != NULL);
+	whole_begin(64, 8);
 	for (kind = 0; kind < 16; kind += 2) {
 		fuzz_sa_add(kind, 0);
 		fuzz_sa_add(kind, 1);

@@ -6,12 +6,10 @@
  * comes out is opened once alone, and once in a row, where runs form. Of each merged packet, cut as its offload says, the
  * segments must be those that were opened alone, byte for byte.
  */
-#include "crypto/crypto.h"
 #include "ipsec/checksum.h"
 #include "ipsec/ip.h"
 #include "ipsec/segment.h"
-#include "ipsec/transform.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/whole.h"
 
 #define ROOM		(512u << 10)
 #define SEALED_MAX	256
@@ -33,8 +31,6 @@ struct sealed {				/* one ESP packet, and what is inside */
 	int is_dropped;
 };
 
-static struct transform *transform;
-static uint8_t memory[1 << 18] __attribute__((aligned(64)));
 static uint8_t up[ROOM] __attribute__((aligned(64)));
 static struct sealed sealed[SEALED_MAX];
 static uint32_t sealed_count;
@@ -48,23 +44,16 @@ static void sa_add(uint32_t handle, uint8_t direction)
 		.selector = { .source_last = 0xffff, .destination_last = 0xffff },
 		.aead = { .name = "rfc4106(gcm(aes))", .key_bits = 160, .icv_bits = 128, .key = "0123456789abcdefsalt" },
 	};
-	uint8_t *down = fuzz_record(IPSP_REC_SA_ADD, &sa, sizeof(sa), "", 0);
 
-	fuzz_check(!transform_answer(transform, (void *)down, up, sizeof(up)));
-	free(down);
+	whole_sa_add(&sa);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	const struct transform_config config = { 8, 8 };
-	struct arena arena;
 
 	(void)argc;
 	(void)argv;
-	fuzz_check(!crypto_init());
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	fuzz_check(transform != NULL);
+	whole_begin(8, 8);
 	sa_add(OUT, IPSP_DIR_OUT);
 	sa_add(IN, IPSP_DIR_IN);
 	return 0;

@@ -4,13 +4,13 @@
  *
  * tests/native/23-scapy-ah has the same of a stranger's making; here are the corners.
  */
-#include <check.h>
 #include <stdlib.h>
 
 #include "ipsec/ah.h"
 #include "ipsec/beet.h"
 #include "ipsec/esp.h"
 #include "ipsec/transform.h"
+#include "suite.h"
 
 #define NUMBER	0x300000123ull
 
@@ -394,8 +394,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ah");
 	TCase *c = tcase_create("ah and beet");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_loop_test(c, each_mode_comes_out, 0, 2);
@@ -411,9 +409,5 @@ int main(void)
 	tcase_add_loop_test(c, beet_options_that_lie, 0, 6);
 	tcase_add_test(c, beet_inside_is_looked_at);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -2,13 +2,13 @@
 #define _GNU_SOURCE
 /* test_config - a compartment's file: what portctl takes loads from it, and what is wrong is told with its line */
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "manager/manager.h"
+#include "suite.h"
 
 #define HEAD	"[compartment]\nfresh-key = yes\n"
 #define ID	"src 127.0.0.1 dst 10.9.0.2 proto esp spi 0x1001 reqid 7 mode tunnel "
@@ -262,8 +262,6 @@ int main(void)
 {
 	Suite *suite = suite_create("config");
 	TCase *tc = tcase_create("file");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, cpus);
@@ -276,8 +274,5 @@ int main(void)
 	tcase_add_test(tc, line_too_long);
 	tcase_add_test(tc, line_with_nul);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

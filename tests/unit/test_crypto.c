@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 /* test_crypto - the libraries' heap, published AEAD vectors, refusals, and 1,000 SAs in their arena */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "crypto/heap.h"
 #include "ipsec_port.h"
 #include "words/algorithm.h"
+#include "suite.h"
 
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
 static const uint32_t any[4];
@@ -343,8 +343,6 @@ int main(void)
 {
 	Suite *suite = suite_create("crypto");
 	TCase *c = tcase_create("crypto");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, heap_blocks_stay_apart);
@@ -358,9 +356,5 @@ int main(void)
 	tcase_add_loop_test(c, a_thousand_sas_fit_their_arena, 0, ALGORITHM_ENGINES);
 	tcase_add_loop_test(c, a_wiped_sa_leaves_no_key, 0, ALGORITHM_ENGINES);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

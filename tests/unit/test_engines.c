@@ -6,7 +6,6 @@
  * printed. What one engine only has is opened again by it, and refused when a byte is another. ENGINES_CASES=100000 for
  * more (default 3000), ENGINES_SEED=N for the same again.
  */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "crypto/crypto.h"
 #include "words/algorithm.h"
+#include "suite.h"
 
 #define SIZE_MAX_CASE 65000
 #define ROOM (SIZE_MAX_CASE + 200)
@@ -209,15 +209,9 @@ int main(void)
 {
 	Suite *suite = suite_create("engines");
 	TCase *c = tcase_create("engines");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(c, 3600);
 	tcase_add_test(c, engines_agree);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_ip - headers read and written, extension headers, and checksums */
-#include <check.h>
 #include <stdlib.h>
 
 #include "ipsec/checksum.h"
 #include "ipsec/ip.h"
+#include "suite.h"
 
 static size_t hex(uint8_t *out, const char *text)
 {
@@ -233,8 +233,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ip");
 	TCase *c = tcase_create("ip");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(c, headers_are_read, 0, sizeof(expectations) / sizeof(expectations[0]));
 	tcase_add_test(c, ipv6_fields);
@@ -244,9 +242,5 @@ int main(void)
 	tcase_add_loop_test(c, checksums, 0, 2);
 	tcase_add_test(c, pseudo_headers);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

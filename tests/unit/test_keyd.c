@@ -2,7 +2,6 @@
 /* test_keyd.c - the keying agent's requests, with a manager and a relay that only take notes */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/keyd/keyd.h"
+#include "suite.h"
 
 /* ---- what the agent says, and to whom ---------------------------------------------------- */
 
@@ -653,8 +653,6 @@ int main(void)
 {
 	Suite *suite = suite_create("keyd");
 	TCase *c = tcase_create("requests");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, state_life);
@@ -672,9 +670,5 @@ int main(void)
 	tcase_add_test(c, recovery);
 	tcase_add_test(c, jail);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_lifetime - an SA at its limits, as the manager sees them: a clock and a kernel of our own making */
-#include <check.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <time.h>
 
 #include "manager/manager.h"
+#include "suite.h"
 
 #define SECOND	1000000000ull
 #define SAS_MAX	3
@@ -266,8 +266,6 @@ int main(void)
 {
 	Suite *suite = suite_create("lifetime");
 	TCase *c = tcase_create("lifetime");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, the_kernel_is_told);
@@ -280,9 +278,5 @@ int main(void)
 	tcase_add_test(c, a_deletion_is_tried_again);
 	tcase_add_test(c, a_century_is_not_overflowed);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 /* test_mark - the marks on disk of keys that outlive the module: they only rise, and come before the numbers */
-#include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "manager/manager.h"
+#include "suite.h"
 
 static struct manager m;
 static char state[] = "/tmp/test_mark.XXXXXX";
@@ -343,8 +343,6 @@ int main(void)
 {
 	Suite *suite = suite_create("mark");
 	TCase *tc = tcase_create("file");
-	SRunner *runner = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, first);
@@ -359,8 +357,5 @@ int main(void)
 	tcase_add_test(tc, follows_others);
 	tcase_add_test(tc, inbound);
 	suite_add_tcase(suite, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite);
 }

@@ -5,7 +5,6 @@
  * The oracle is the other direction: a super-packet is cut by segment.c, which has tests of
  * its own against other implementations; merged, it must be the same bytes again.
  */
-#include <check.h>
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
@@ -15,6 +14,7 @@
 #include "ipsec/tcp.h"
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
+#include "suite.h"
 
 #define SIZE	1000			/* payload of a segment */
 #define COUNT	12
@@ -450,8 +450,6 @@ int main(void)
 {
 	Suite *s = suite_create("merge");
 	TCase *segments = tcase_create("segments"), *records = tcase_create("records");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(segments, what_was_cut_is_whole_again, 0, 2);
 	tcase_add_test(segments, one_stays_as_it_came);
@@ -468,8 +466,5 @@ int main(void)
 	tcase_add_test(records, a_forgery_in_the_middle);
 	tcase_add_test(records, no_run_across_a_flush);
 	suite_add_tcase(s, records);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_ring - the verbs of the ring, and what a lying peer gets */
-#include <check.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 
 #include "stack/port.h"
+#include "suite.h"
 
 #define SIZE 65536u
 
@@ -193,8 +193,6 @@ int main(void)
 {
 	Suite *suite = suite_create("ring");
 	TCase *c = tcase_create("verbs");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_set_timeout(c, 60);
@@ -208,9 +206,5 @@ int main(void)
 	tcase_add_test(c, insane_lengths_are_refused);
 	tcase_add_test(c, two_threads_keep_the_order);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -7,7 +7,6 @@
  * signal.
  */
 #define _GNU_SOURCE
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -35,6 +34,7 @@
 #include "ipsec_port.h"
 #include "stack/sandbox.h"
 #include "words/algorithm.h"
+#include "suite.h"
 
 #define PORT_FD 9
 
@@ -397,19 +397,14 @@ END_TEST
 
 int main(void)
 {
-	int n = sizeof(attempts) / sizeof(attempts[0]), failed;
+	int n = sizeof(attempts) / sizeof(attempts[0]);
 	Suite *suite = suite_create("sandbox");
 	TCase *c = tcase_create("attempts");
-	SRunner *runner;
 
 	tcase_add_loop_test(c, attempt_works_before, 0, n);
 	tcase_add_loop_test(c, attempt_fails_behind, 0, n);
 	tcase_add_test(c, kick_is_left);
 	tcase_add_test(c, engines_need_no_system_call);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 /* test_spd - selectors at their edges, the order of policies, and the SAs that templates mean */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ipsec/sad.h"
 #include "ipsec/spd.h"
+#include "suite.h"
 
 #define WHOLE .source_last = 0xffff, .destination_last = 0xffff
 
@@ -272,8 +272,6 @@ int main(void)
 {
 	Suite *suite = suite_create("spd");
 	TCase *c = tcase_create("spd");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_loop_test(c, selector_edges, 0, sizeof(edges) / sizeof(edges[0]));
@@ -285,9 +283,5 @@ int main(void)
 	tcase_add_test(c, handles_find_sas_and_keys_do_not_stay);
 	tcase_add_test(c, what_is_not_served_is_refused);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

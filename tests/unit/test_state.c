@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_state - the words of `state add` that name algorithms, what a compartment admits, and the option `engine` */
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "words/option.h"
 #include "words/state.h"
 #include "words/usage.h"
+#include "suite.h"
 
 #define ID	"src 10.9.0.1 dst 10.9.0.2 proto esp spi 0x1001 mode tunnel dir out "
 #define KEY16	"0x000102030405060708090a0b0c0d0e0f"
@@ -432,8 +432,6 @@ int main(void)
 {
 	Suite *suite = suite_create("state");
 	TCase *c = tcase_create("words");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(c, each_algorithm_is_taken);
 	tcase_add_test(c, what_is_wrong_is_said);
@@ -449,9 +447,5 @@ int main(void)
 	tcase_add_test(c, test_key_file);
 	tcase_add_test(c, test_key_request);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

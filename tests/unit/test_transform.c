@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_transform - published vectors, and every path of the transform by records */
-#include <check.h>
 #include <stdlib.h>
 
 #include "ipsec/ecn.h"
@@ -9,6 +8,7 @@
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
 #include "words/algorithm.h"
+#include "suite.h"
 
 static struct transform *transform;
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
@@ -721,8 +721,6 @@ int main(void)
 {
 	Suite *suite = suite_create("transform");
 	TCase *c = tcase_create("records");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_set_timeout(c, 60);
@@ -746,9 +744,5 @@ int main(void)
 	tcase_add_test(c, a_full_sad_is_a_note);
 	tcase_add_test(c, ecn_on_decapsulation);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_transform_edges - what is finished for the host's stack, records that lie, sizes at their ends */
-#include <check.h>
 #include <stdlib.h>
 
 #include "ipsec/checksum.h"
@@ -8,6 +7,7 @@
 #include "ipsec/esp.h"
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
+#include "suite.h"
 
 static struct transform *transform;
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
@@ -314,8 +314,6 @@ int main(void)
 {
 	Suite *suite = suite_create("transform_edges");
 	TCase *c = tcase_create("edges");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_set_timeout(c, 60);
@@ -330,9 +328,5 @@ int main(void)
 	tcase_add_test(c, ecn_is_left_alone_when_told_so);
 	tcase_add_test(c, an_arena_of_the_size_it_says);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -5,7 +5,6 @@
  * It runs here under seccomp's strict mode, which kills on any system call but read,
  * write, exit and sigreturn; and twice on the same records, which must give the same bytes.
  */
-#include <check.h>
 #include <linux/seccomp.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,6 +17,7 @@
 #include "ipsec/ip.h"
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
+#include "suite.h"
 
 #define PURE_SAS 64
 
@@ -182,16 +182,10 @@ int main(void)
 {
 	Suite *suite = suite_create("transform_pure");
 	TCase *c = tcase_create("pure");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, no_system_call);
 	tcase_add_loop_test(c, the_same_records_give_the_same_bytes, 0, 20);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -6,7 +6,6 @@
  * Corner cases by hand, then everything at once against a naive model: a set of numbers.
  * WINDOW_SEED in the environment repeats a run; the seed stands in each failure's message.
  */
-#include <check.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,6 +14,7 @@
 #include <time.h>
 
 #include "window.h"
+#include "suite.h"
 
 #define TWO32 (1ull << 32)
 
@@ -517,13 +517,8 @@ static Suite *window_suite(void)
 int main(void)
 {
 	const char *seed = getenv("WINDOW_SEED");
-	SRunner *r = srunner_create(window_suite());
-	int failed;
 
 	random_seed = seed ? strtoull(seed, NULL, 0) : (u64)time(NULL);
 	random_state = random_seed;
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(window_suite());
 }

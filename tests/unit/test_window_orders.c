@@ -8,13 +8,13 @@
  * and once more at the end; first one by one, then all of them inferred before the first is accepted, as tickets that
  * wait for their stacks are. Windows of 32 and 64, with and without ESN, from nothing and around 2^32.
  */
-#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "window.h"
+#include "suite.h"
 
 #define PACKETS	8
 #define TWO32	(1ull << 32)
@@ -299,9 +299,7 @@ int main(void)
 		{ "around 2^32", around_two_to_32 }, { "before the end", before_the_end },
 	};
 	Suite *suite = suite_create("window orders");
-	SRunner *runner;
 	size_t i;
-	int failed;
 
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		TCase *c = tcase_create(tests[i].name);
@@ -310,9 +308,5 @@ int main(void)
 		tcase_add_loop_test(c, tests[i].test, 0, 2);
 		suite_add_tcase(suite, c);
 	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* test_words - numbers, rules and policies as words: what is written means what it says, and is said again the same */
-#include <check.h>
 #include <string.h>
 
 #include "words/policy.h"
 #include "words/rule.h"
 #include "words/state.h"
+#include "suite.h"
 
 static char bytes[512], said[1024];
 static const char *row[WORD_COUNT_MAX];
@@ -131,8 +131,6 @@ int main(void)
 {
 	Suite *suite = suite_create("words");
 	TCase *c = tcase_create("words");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_test(c, test_long_numbers);
 	tcase_add_loop_test(c, test_numbers_refused, 0, 10);
@@ -141,9 +139,5 @@ int main(void)
 	tcase_add_test(c, test_rule_whole);
 	tcase_add_loop_test(c, test_rule_refused, 0, 15);
 	suite_add_tcase(suite, c);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite);
 }
