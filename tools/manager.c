@@ -80,8 +80,10 @@ int manager_main(const struct portctl *p, struct words *w)
 		return portctl_usage("%s: no compartment; wanted: -c NAME", word_peek(w));
 	memcpy(word, w->word + w->at, (size_t)count * sizeof(*word));
 	err = keys_read(word, count, key);
-	if (err)
+	if (err) {
+		explicit_bzero(key, sizeof(key));
 		return err;
+	}
 	if (p->fresh_key)
 		word[count++] = "fresh-key";
 	err = manager_ask(p, word, count, &status);

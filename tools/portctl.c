@@ -159,7 +159,7 @@ static int dispatch(const struct portctl *p, struct words *w)
 
 	text_init(&t, list, sizeof(list));
 	for (i = 0; i < COMMANDS; i++)
-		text_add(&t, "%s%s", i ? ", " : "", commands[i].name);
+		text_list(&t, commands[i].name);
 	if (!name)
 		return portctl_usage("command: the line ends here; allowed: %s", list);
 	for (i = 0; i < COMMANDS; i++)

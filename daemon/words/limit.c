@@ -32,7 +32,7 @@ static int limit_unknown(struct words *w, const char *seen)
 
 	text_init(&t, list, sizeof(list));
 	for (i = 0; i < LIMIT_WORDS; i++)
-		text_add(&t, "%s%s", i ? ", " : "", limit_words[i].name);
+		text_list(&t, limit_words[i].name);
 	return word_bad(w, "limit", seen, list);
 }
 

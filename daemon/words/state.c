@@ -319,7 +319,7 @@ static int unknown_algorithm(struct words *w, const char *name, enum algorithm_k
 	text_init(&t, allowed, sizeof(allowed));
 	for (a = algorithm_table; *a->name; a++)
 		if (a->kind == kind)
-			text_add(&t, "%s%s", t.used ? ", " : "", a->name);
+			text_list(&t, a->name);
 	word_show_no_key(shown, sizeof(shown), seen);
 	return word_fail(w, WORD_STATUS_GRAMMAR, "%s \"%s\": no engine has it; allowed: %s", name,
 			 word_shown(shown), allowed);

@@ -50,3 +50,8 @@ void text_cut(struct text *t, size_t used)
 	t->used = used;
 	t->is_full = false;
 }
+
+void text_list(struct text *t, const char *item)
+{
+	text_add(t, "%s%s", t->used ? ", " : "", item);
+}

@@ -25,4 +25,7 @@ void text_add_bytes(struct text *t, const char *bytes, size_t length);
 /* Takes back all after `used`: a half entry must not be shown. */
 void text_cut(struct text *t, size_t used);
 
+/* One more of a list: behind ", " unless it is the first in `t`. */
+void text_list(struct text *t, const char *item);
+
 #endif

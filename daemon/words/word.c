@@ -160,7 +160,7 @@ static void list_choices(char *list, size_t room, const struct word_choice *choi
 	text_init(&t, list, room);
 	for (i = 0; i < count; i++)
 		if (choice[i].is_served)
-			text_add(&t, "%s%s", t.used ? ", " : "", choice[i].name);
+			text_list(&t, choice[i].name);
 }
 
 void word_show_no_key(char *part, size_t room, const char *seen)
