@@ -300,11 +300,9 @@ static void test_in(void)
 
 /* ---- one dies ------------------------------------------------------------------------------------------ */
 
-static void test_death(void)
+/* A flow's burst, dealt to STACKS that answer nothing yet, one of which dies. Its socket. */
+static int burst_with_a_death(void)
 {
-	struct ipsp_event e;
-	unsigned int turned, i, n = 0;
-	__u64 again;
 	int fd;
 
 	begin(STACKS, 0, shuffle);
@@ -313,6 +311,17 @@ static void test_death(void)
 	flow_send(fd, MANY, 228);
 	kill(worker[1].pid, SIGKILL);
 	worker_wait(&worker[1]);
+	return fd;
+}
+
+static void test_death(void)
+{
+	struct ipsp_event e;
+	unsigned int turned, i, n = 0;
+	__u64 again;
+	int fd;
+
+	fd = burst_with_a_death();
 	e = realm_event(&realm, 20000);
 	TAP_EQUAL(e.event, IPSP_EVENT_STACK_DIED, "one of three dies with what it was dealt");
 	again = realm_stats(&realm).counter[IPSP_COUNT_DEALT_AGAIN];
@@ -560,12 +569,7 @@ static void test_limit_out(void)
 	int fd, i;
 
 	world_limits = (struct ipsp_handle){ .hard_packets = 101 };
-	begin(STACKS, 0, shuffle);
-	fd = flow_known(7);
-	pause_all();
-	flow_send(fd, MANY, 228);
-	kill(worker[1].pid, SIGKILL);
-	worker_wait(&worker[1]);
+	fd = burst_with_a_death();
 	resume_all();
 	tap(flow_left(100, 0), "of %u that three stacks have, one of which dies, 100 leave, in their order", MANY);
 	for (i = 0; i < 2000 && !is_expired(MANY - 100); i++)
