@@ -22,6 +22,7 @@
 #include "encap.h"
 #include "handle.h"
 #include "protect.h"
+#include "quorum.h"
 #include "redirector.h"
 #include "rule.h"
 #include "stream.h"
@@ -34,19 +35,19 @@
 struct reply {				/* one ANSWER, private */
 	struct ipsp_record rec;
 	struct ipsp_answer answer;
-	u32 data_at;			/* of the up ring */
+	const u8 *data;			/* hostile: each byte of it is fetched once */
 };
 
 /* The only way from the up ring to private memory; each byte is fetched once. */
-static void answer_copy(const struct stack *s, u32 at, void *to, u32 len)
+static void answer_copy(const u8 *from, void *to, u32 len)
 {
-	memcpy(to, ipsp_ring_at(&s->up, at), len);
+	memcpy(to, from, len);
 	barrier();			/* no second read of the ring behind `to` */
 }
 
 /* ---- building skbs ------------------------------------------------------------------ */
 
-static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
+static struct sk_buff *answer_skb(const u8 *from, u32 len)
 {
 	u32 linear = len <= LINEAR_MAX ? len : 256;
 	struct sk_buff *skb;
@@ -57,7 +58,7 @@ static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
 		if (!skb)
 			return NULL;
 		skb_reserve(skb, HEADROOM);
-		answer_copy(s, at, skb_put(skb, len), len);
+		answer_copy(from, skb_put(skb, len), len);
 	} else {
 		skb = alloc_skb_with_frags(HEADROOM + linear, len - linear,
 					   PAGE_ALLOC_COSTLY_ORDER, &err, GFP_ATOMIC);
@@ -67,7 +68,7 @@ static struct sk_buff *answer_skb(const struct stack *s, u32 at, u32 len)
 		skb_put(skb, linear);
 		skb->data_len = len - linear;
 		skb->len = len;
-		skb_store_bits(skb, 0, ipsp_ring_at(&s->up, at), len);
+		skb_store_bits(skb, 0, from, len);
 	}
 	skb_reset_network_header(skb);
 	return skb;
@@ -203,12 +204,13 @@ static u32 out_lengths(const struct ticket *t, const struct reply *r)
 
 static u32 answer_transformed_out(struct stack *s, struct ticket *t, const struct reply *r)
 {
-	u32 err = out_lengths(t, r), at = r->data_at, left = r->rec.data_len, i, len;
+	u32 err = out_lengths(t, r), left = r->rec.data_len, i, len;
+	const u8 *from = r->data;
 	struct sk_buff **tail = &t->answer;
 
-	for (i = 0; !err && i < r->answer.segments; i++, at += len, left -= len) {
+	for (i = 0; !err && i < r->answer.segments; i++, from += len, left -= len) {
 		len = min(left, r->answer.segment_len);
-		*tail = answer_skb(s, at, len);
+		*tail = answer_skb(from, len);
 		if (!*tail) {
 			t->verdict = IPSP_VERDICT_DROP;
 			t->reason = IPSP_DROP_NO_MEMORY;
@@ -375,7 +377,7 @@ static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct
 		return IPSP_BROKEN_LENGTH;
 	if (!in_offload_is_served(t, offload))
 		return IPSP_BROKEN_NOT_SERVED;
-	t->answer = answer_skb(s, r->data_at, r->rec.data_len);
+	t->answer = answer_skb(r->data, r->rec.data_len);
 	if (!t->answer) {
 		t->verdict = IPSP_VERDICT_DROP;
 		t->reason = IPSP_DROP_NO_MEMORY;
@@ -488,23 +490,37 @@ static u32 answer_count(const struct ipsp_record *rec, const struct ipsp_answer 
 	return min(a->segments, IPSP_MERGE_MAX + 1);
 }
 
-static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
+/*
+ * What it says is copied once, whole, and only compared. What is elected is parsed: a copy
+ * that all who won said. Without memory for it, it has not voted.
+ */
+static u32 answer_vote(struct stack *s, const struct reply *r)
 {
-	struct reply r = { .rec = *rec, .data_at = at + rec->data_offset };
+	struct ballot *b = ipsp_quorum_ballot(&r->answer, r->rec.data_len);
+	const struct ballot *elected;
+	struct reply won = *r;
 	struct ticket *t;
+
+	if (b)
+		answer_copy(r->data, b->data, b->data_len);
+	t = ipsp_quorum_cast(s, r->rec.ticket, b, &elected);
+	if (!t)
+		return 0;
+	won.answer = elected->answer;
+	won.data = elected->data;
+	won.rec.data_len = elected->data_len;
+	ipsp_quorum_built(s->c, t, answer_ticket(s, t, &won));
+	return 0;
+}
+
+static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
+{
+	struct ticket *t = ipsp_deal_claim(s->c, r->rec.ticket, count, s);
 	u32 err;
 
-	if (rec->control_len != sizeof(r.answer))
-		return IPSP_BROKEN_RECORD;
-	answer_copy(s, at + sizeof(*rec), &r.answer, sizeof(r.answer));
-	if (r.answer.reserved[0] || r.answer.reserved[1] || r.answer.reserved[2] ||
-	    answer_count(rec, &r.answer) > IPSP_MERGE_MAX)
-		return IPSP_BROKEN_RECORD;
-	t = ipsp_deal_claim(s->c, rec->ticket, answer_count(rec, &r.answer), s);
 	if (!t)
 		return IPSP_BROKEN_TICKET;
-	trace_ipsp_answer(s->c->config.name, t->number, r.answer.verdict);
-	err = answer_ticket(s, t, &r);
+	err = answer_ticket(s, t, r);
 	if (err)
 		ipsp_deal_unclaim(s->c, t);
 	else
@@ -512,14 +528,33 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, u32 at)
 	return err;
 }
 
+static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *from)
+{
+	struct reply r = { .rec = *rec, .data = from + rec->data_offset };
+	u32 count;
+
+	if (rec->control_len != sizeof(r.answer))
+		return IPSP_BROKEN_RECORD;
+	answer_copy(from + sizeof(*rec), &r.answer, sizeof(r.answer));
+	count = answer_count(rec, &r.answer);
+	if (r.answer.reserved[0] || r.answer.reserved[1] || r.answer.reserved[2] ||
+	    count > IPSP_MERGE_MAX)
+		return IPSP_BROKEN_RECORD;
+	trace_ipsp_answer(s->c->config.name, rec->ticket, r.answer.verdict);
+	if (s->c->config.mode != IPSP_MODE_SHARE && count == 1 &&
+	    ipsp_quorum_has(s, rec->ticket))
+		return answer_vote(s, &r);
+	return answer_claimed(s, &r, count);
+}
+
 /* Counts of an honest stack with no ticket; they move no number that anyone relies on. */
-static u32 answer_note(struct stack *s, const struct ipsp_record *rec, u32 at)
+static u32 answer_note(struct stack *s, const struct ipsp_record *rec, const u8 *from)
 {
 	struct ipsp_note note;
 
 	if (rec->control_len != sizeof(note) || rec->data_len)
 		return IPSP_BROKEN_RECORD;
-	answer_copy(s, at + sizeof(*rec), &note, sizeof(note));
+	answer_copy(from + sizeof(*rec), &note, sizeof(note));
 	if (note.reason < IPSP_DROP_FIRST_OF_STACK || note.reason >= IPSP_DROP_COUNT)
 		return IPSP_BROKEN_RECORD;
 	return 0;
@@ -534,14 +569,14 @@ static bool answer_is_plain(const struct ipsp_record *rec)
 	return !rec->flags && !(word[4] | word[5] | word[6] | word[7]);
 }
 
-static u32 answer_record(struct stack *s, const struct ipsp_record *rec, u32 at)
+static u32 answer_record(struct stack *s, const struct ipsp_record *rec, const u8 *from)
 {
 	if (!answer_is_plain(rec))
 		return IPSP_BROKEN_RECORD;
 	if (rec->type == IPSP_REC_ANSWER)
-		return answer_one(s, rec, at);
+		return answer_one(s, rec, from);
 	if (rec->type == IPSP_REC_NOTE)
-		return answer_note(s, rec, at);
+		return answer_note(s, rec, from);
 	return rec->type == IPSP_REC_ACQUIRE ? IPSP_BROKEN_NOT_SERVED : IPSP_BROKEN_RECORD;
 }
 
@@ -549,6 +584,7 @@ static u32 answer_record(struct stack *s, const struct ipsp_record *rec, u32 at)
 static u32 answer_consume(struct stack *s)
 {
 	struct ipsp_record rec;
+	const u8 *from;
 	u32 left, err;
 
 	lockdep_assert_held(&s->kick);
@@ -556,10 +592,11 @@ static u32 answer_consume(struct stack *s)
 	if (ipsp_ring_is_broken(&s->up))
 		return IPSP_BROKEN_INDEX;
 	for (; left; left -= rec.len) {
-		answer_copy(s, s->up.head, &rec, sizeof(rec));
+		from = ipsp_ring_record(&s->up);
+		answer_copy(from, &rec, sizeof(rec));
 		if (!ipsp_record_is_sane(&rec, left))
 			return IPSP_BROKEN_RECORD;
-		err = answer_record(s, &rec, s->up.head);
+		err = answer_record(s, &rec, from);
 		if (err)
 			return err;
 		ipsp_ring_step(&s->up, rec.len);

@@ -3,6 +3,7 @@
 #include <linux/device.h>
 #include <linux/slab.h>
 #include "compartment.h"
+#include "dissent.h"
 #include "handle.h"
 #include "poison.h"
 #include "port.h"
@@ -37,6 +38,7 @@ static const struct config_field {
 	u32 standard;
 	u32 most;
 } config_fields[] = {
+	{ FIELD(flags), CHANGES_TO_0, 0, IPSP_COMPARTMENTF_ALL },
 	{ FIELD(owner_uid), FIXED, 0, U32_MAX },
 	{ FIELD(owner_gid), FIXED, 0, U32_MAX },
 	{ FIELD(owner_mode), FIXED, 0600, 0777 },
@@ -44,6 +46,7 @@ static const struct config_field {
 	{ FIELD(spares), CHANGES_TO_0, 0, IPSP_STACKS_MAX - 1 },
 	{ FIELD(mode), FIXED, IPSP_MODE_SHARE, IPSP_MODE_SAMPLE },
 	{ FIELD(quorum), FIXED, 0, IPSP_STACKS_MAX },
+	{ FIELD(sample), CHANGES, 0, 100 },
 	{ FIELD(fail), CHANGES_TO_0, IPSP_FAIL_CLOSED, IPSP_FAIL_OPEN },
 	{ FIELD(deadline_ms), CHANGES, 100, 60000 },
 	{ FIELD(successor_ms), CHANGES, 1000, 60000 },
@@ -58,6 +61,15 @@ static const struct config_field {
 static bool config_ring_ok(u32 size)
 {
 	return is_power_of_2(size) && size >= IPSP_RING_MIN;
+}
+
+/* Who votes has somebody to vote with. */
+static bool config_quorum_ok(const struct ipsp_compartment *to)
+{
+	if (to->mode == IPSP_MODE_SHARE)
+		return to->quorum <= 1 && !to->sample && !to->flags;
+	return to->quorum && to->quorum <= to->stacks &&
+	       !to->sample == (to->mode != IPSP_MODE_SAMPLE);
 }
 
 /* What is given as 0 and is no value takes the default or, in a change, stays as it is. */
@@ -77,14 +89,10 @@ static int config_take(struct ipsp_compartment *to, const struct ipsp_compartmen
 			return -EINVAL;
 		*field = value;
 	}
-	if (given->flags || (to->mark & ~to->mark_mask) ||
+	if (!config_quorum_ok(to) || (to->mark & ~to->mark_mask) ||
 	    !config_ring_ok(to->down_size) || !config_ring_ok(to->up_size))
 		return -EINVAL;
-	if (to->stacks + to->spares > IPSP_STACKS_MAX)
-		return -EINVAL;
-	if (to->quorum > 1 || to->mode != IPSP_MODE_SHARE)
-		return -EOPNOTSUPP;
-	return 0;
+	return to->stacks + to->spares > IPSP_STACKS_MAX ? -EINVAL : 0;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
@@ -95,6 +103,7 @@ static void compartment_free(struct compartment *c)
 	ipsp_flow_table_exit(c);
 	ipsp_protect_compartment_exit(c);
 	ipsp_poison_exit(c);
+	ipsp_dissent_exit(c);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
 	kfree(c);
@@ -127,6 +136,7 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
 	INIT_RCU_WORK(&c->end, compartment_end_work);
 	ipsp_mailbox_init(&c->mailbox);
 	ipsp_poison_init(c);
+	ipsp_dissent_init(c);
 	/* the first cannot be undone before it was tried, the others can */
 	if (ipsp_deal_compartment_init(c) || ipsp_flow_table_init(c) ||
 	    ipsp_stats_compartment_init(c)) {

@@ -43,8 +43,8 @@ struct compartment {
 	u16 sharing;			/* who is dealt to, by index; written under lock */
 	struct fifo fifo[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	u32 generation;			/* of the policy; written under lock */
-	bool had_stack;			/* one was READY before: pending may wait for a successor */
-	u64 stackless_since;		/* ns; when the last one went; 0 = one is there */
+	bool degraded;			/* fewer share than `quorum`, and it was told; under lock */
+	u64 stackless_since;		/* ns; since when not enough share; 0 = they do; under lock */
 	struct protect_list __rcu *protect;	/* written under admin */
 	struct flow_table flows;
 	struct xarray handles;		/* id -> struct handle, written under admin */
@@ -52,6 +52,8 @@ struct compartment {
 	struct mailbox mailbox;		/* manager and admins */
 	struct list_head poison;	/* what was kept, the oldest first; under lock */
 	u32 poisons;			/* so many; under lock */
+	struct list_head dissent;	/* likewise */
+	u32 dissents;			/* likewise */
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
 	struct delayed_work watchdog;	/* deadlines, see watchdog.c */

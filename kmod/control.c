@@ -10,6 +10,7 @@
 #include <net/net_namespace.h>
 #include "call.h"
 #include "compartment.h"
+#include "dissent.h"
 #include "poison.h"
 #include "port.h"
 #include "relay.h"
@@ -20,6 +21,7 @@ static int control_features(struct net *net, void *arg)
 	struct ipsp_features *f = arg;
 
 	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE |
+		      IPSP_FEATURE_QUORUM |
 		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP | IPSP_FEATURE_RELAY |
 		      IPSP_FEATURE_LIMITS | IPSP_FEATURE_AH;
 	f->stacks_max = IPSP_STACKS_MAX;
@@ -46,6 +48,8 @@ static const struct call control_calls[] = {
 	{ IPSP_CTL_RELAY_GET, .locked = true, .control = ipsp_relay_get },
 	{ IPSP_CTL_RULES_CONFIRM, .locked = true, .control = ipsp_rule_confirm },
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
+	{ IPSP_CTL_DISSENT, CALL_RESERVED(ipsp_dissent), .locked = true, .tells = true,
+	  .control = ipsp_dissent_get },
 	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .locked = true, .tells = true,
 	  .control = ipsp_poison_get },
 };

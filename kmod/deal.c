@@ -21,6 +21,7 @@
 #include "compartment.h"
 #include "handle.h"
 #include "poison.h"
+#include "quorum.h"
 #include "redirector.h"
 #include "stream.h"
 #include "trace.h"
@@ -57,6 +58,8 @@ void ipsp_deal_ticket_free(struct ticket *t)
 		ipsp_handle_put(t->answer_handle);
 	if (t->flow)
 		ipsp_flow_put(t->flow);
+	if (t->vote)
+		ipsp_quorum_forget(t);
 	kmem_cache_free(ticket_cache, t);
 	ipsp_stats_freed();
 }
@@ -73,12 +76,7 @@ static struct ticket **fifo_slot(struct fifo *f, u64 number)
 
 bool ipsp_deal_has_stack(const struct compartment *c)
 {
-	bool has;
-
-	rcu_read_lock();
-	has = !READ_ONCE(c->stackless_since) && READ_ONCE(c->had_stack);
-	rcu_read_unlock();
-	return has;
+	return READ_ONCE(c->sharing);
 }
 
 /* ---- records --------------------------------------------------------------------- */
@@ -139,13 +137,17 @@ static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
 	}
 }
 
+static u32 record_len(const struct ticket *t)
+{
+	return ALIGN(ipsp_record_data_offset(sizeof(struct ipsp_packet)) + t->skb->len, IPSP_ALIGN);
+}
+
 /* Writes the ticket's record; false: no room now, or the stack has just broken. */
 static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t)
 {
-	u32 len = ipsp_record_data_offset(sizeof(struct ipsp_packet)) + t->skb->len;
 	struct ipsp_record *rec;
 
-	if (!ipsp_stream_has_spare(s, ALIGN(len, IPSP_ALIGN)))
+	if (!ipsp_stream_has_spare(s, record_len(t)))
 		return false;
 	rec = ipsp_stream_reserve(s, sizeof(struct ipsp_packet), t->skb->len);
 	if (!rec)
@@ -163,48 +165,80 @@ static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t
 	return true;
 }
 
-static void deal_mark(struct compartment *c, struct stack *s, struct fifo *f,
-		      struct ticket *t)
+static void deal_mark(struct compartment *c, struct ticket *t, u32 stack)
 {
 	if (t->dealt_at)
 		ipsp_count(c, DEALT_AGAIN);
 	ipsp_count(c, DEALT);
-	trace_ipsp_deal(c->config.name, t->number, s->index);
-	t->stack = s->index;
+	trace_ipsp_deal(c->config.name, t->number, stack);
+	t->stack = stack;
 	t->dealt_at = ktime_get_coarse_ns();
 	t->state = TICKET_DEALT;
-	ipsp_share_dealt(s, f, t);
 }
 
-/* To the stack whose turn it is; `full`: those without room, by index. NULL: none has. */
-static struct stack *deal_one(struct compartment *c, struct fifo *f, struct ticket *t, u16 *full)
+/* To the stack whose turn it is; `full`: those without room. Both by index; 0: none has. */
+static u16 deal_one(struct compartment *c, struct fifo *f, struct ticket *t, u16 *full)
 {
 	struct stack *s;
 
 	while ((s = ipsp_share_next(c, f, *full))) {
 		if (deal_record(c, s, t)) {
-			deal_mark(c, s, f, t);
-			return s;
+			deal_mark(c, t, s->index);
+			ipsp_share_dealt(s, f, t);
+			return BIT(s->index);
 		}
 		*full |= BIT(s->index);
 	}
-	return NULL;
+	return 0;
+}
+
+static bool deal_all_have_room(struct compartment *c, u32 len)
+{
+	unsigned long sharing = c->sharing;
+	u32 i;
+
+	for_each_set_bit(i, &sharing, IPSP_STACKS_MAX)
+		if (!ipsp_stream_fits(c->stack[i], len))
+			return false;
+	return sharing == c->sharing;		/* none was found broken */
+}
+
+/* To all, or to none: a stack does not learn from what it is dealt what others have. */
+static u16 deal_all(struct compartment *c, struct fifo *f, struct ticket *t)
+{
+	unsigned long sharing = c->sharing;
+	u16 dealt = 0;
+	u32 i;
+
+	if (!ipsp_share_suffices(c) || !deal_all_have_room(c, record_len(t)))
+		return 0;
+	for_each_set_bit(i, &sharing, IPSP_STACKS_MAX) {
+		if (!deal_record(c, c->stack[i], t))
+			continue;
+		ipsp_quorum_place(t, i, t->at);
+		c->stack[i]->load += ipsp_share_load(t);
+		dealt |= BIT(i);
+	}
+	if (!dealt)
+		return 0;
+	deal_mark(c, t, NO_STACK);
+	ipsp_quorum_open(c, f, t, dealt);
+	return dealt;
 }
 
 /* Who was dealt something, by index. */
 static u16 deal_fifo(struct compartment *c, struct fifo *f)
 {
-	u16 dealt = 0, full = 0;
-	struct stack *s;
+	u16 dealt = 0, full = 0, to;
 
 	while (f->undealt != &f->pending) {
 		struct ticket *t = list_entry(f->undealt, struct ticket, list);
 
 		if (t->state == TICKET_UNDEALT) {
-			s = deal_one(c, f, t, &full);
-			if (!s)
+			to = t->vote ? deal_all(c, f, t) : deal_one(c, f, t, &full);
+			if (!to)
 				break;
-			dealt |= BIT(s->index);
+			dealt |= to;
 		}
 		f->undealt = t->list.next;
 	}
@@ -231,9 +265,11 @@ static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
 {
 	if (c->gone)
 		return IPSP_DROP_GONE;
-	if (!c->sharing)
-		return IPSP_DROP_NO_STACK;
+	if (!ipsp_share_suffices(c))
+		return c->sharing ? IPSP_DROP_NO_QUORUM : IPSP_DROP_NO_STACK;
 	if (f->length >= FIFO_SLOTS || f->bytes + skb->truesize > FIFO_BYTES)
+		return IPSP_DROP_RING_FULL;
+	if (f->vote && !ipsp_quorum_has_slot(f, f->next << 1))
 		return IPSP_DROP_RING_FULL;
 	return IPSP_DROP_NONE;
 }
@@ -258,6 +294,8 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 	struct fifo *f = ticket_fifo(c, t);
 	u32 reason;
 
+	if (ipsp_quorum_prepare(c, t))
+		return IPSP_DROP_NO_MEMORY;
 	spin_lock_bh(&c->lock);
 	reason = enqueue_refusal(c, f, t->skb);
 	if (!reason && t->kind == TICKET_PROTECT &&
@@ -543,16 +581,17 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 
 /* ---- death ----------------------------------------------------------------------- */
 
-static void ticket_drop(struct ticket *t, u32 reason)
+void ipsp_deal_drop(struct ticket *t, u32 reason)
 {
 	t->verdict = IPSP_VERDICT_DROP;
 	t->reason = reason;
 	t->state = TICKET_ANSWERED;
 }
 
-static void ticket_poison(struct compartment *c, struct ticket *t, const struct stack *s)
+void ipsp_deal_poison(struct compartment *c, struct ticket *t, const struct stack *s)
 {
-	ticket_drop(t, IPSP_DROP_POISON);
+	lockdep_assert_held(&c->lock);
+	ipsp_deal_drop(t, IPSP_DROP_POISON);
 	ipsp_poison_keep(c, t, ticket_type[t->kind], s->index);
 	ipsp_mailbox_event(c, IPSP_EVENT_POISON, 0, s->index, NULL, t->number);
 }
@@ -573,12 +612,12 @@ static u32 fifo_take_back(struct compartment *c, struct fifo *f, const struct st
 			t->state = TICKET_UNDEALT;
 			n++;
 			if (t->at == suspect && ++t->deaths >= 2)
-				ticket_poison(c, t, s);
+				ipsp_deal_poison(c, t, s);
 		}
 		if (t->state == TICKET_UNDEALT && f->undealt == &f->pending)
 			f->undealt = &t->list;
 	}
-	return n;
+	return n + ipsp_quorum_stack_gone(c, f, s);
 }
 
 void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
@@ -589,7 +628,7 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	*pending = fifo_take_back(c, &c->fifo[IPSP_DIR_OUT], s);
 	*pending += fifo_take_back(c, &c->fifo[IPSP_DIR_IN], s);
 	s->load = 0;
-	if (!c->sharing && !c->stackless_since)
+	if (!ipsp_share_suffices(c) && !c->stackless_since)
 		WRITE_ONCE(c->stackless_since, ktime_get_coarse_ns() ?: 1);
 	ipsp_deal_run(c);
 	spin_unlock_bh(&c->lock);
@@ -604,7 +643,7 @@ static void fifo_drop_undealt(struct fifo *f, u32 reason)
 
 	list_for_each_entry(t, &f->pending, list)
 		if (t->state == TICKET_UNDEALT)
-			ticket_drop(t, reason);
+			ipsp_deal_drop(t, reason);
 	f->undealt = &f->pending;
 }
 
@@ -634,19 +673,35 @@ void ipsp_deal_drop_undealt(struct compartment *c)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static int fifo_init(struct fifo *f)
+static int fifo_init(struct compartment *c, u32 direction)
 {
-	INIT_LIST_HEAD(&f->pending);
-	f->undealt = &f->pending;
+	struct fifo *f = &c->fifo[direction];
+
 	f->slot = kvcalloc(FIFO_SLOTS, sizeof(*f->slot), GFP_KERNEL_ACCOUNT);
-	return f->slot ? 0 : -ENOMEM;
+	if (!f->slot)
+		return -ENOMEM;
+	return c->config.mode == IPSP_MODE_SHARE ? 0 : ipsp_quorum_fifo_init(f);
+}
+
+static void fifo_exit(struct fifo *f)
+{
+	WARN_ON(f->length);
+	ipsp_quorum_fifo_exit(f);
+	kvfree(f->slot);
 }
 
 int ipsp_deal_compartment_init(struct compartment *c)
 {
+	struct fifo *f;
+
 	spin_lock_init(&c->lock);
 	ipsp_watchdog_init(c);
-	return fifo_init(&c->fifo[IPSP_DIR_OUT]) ?: fifo_init(&c->fifo[IPSP_DIR_IN]);
+	for (f = c->fifo; f < c->fifo + ARRAY_SIZE(c->fifo); f++) {
+		INIT_LIST_HEAD(&f->pending);
+		INIT_LIST_HEAD(&f->votes);
+		f->undealt = &f->pending;
+	}
+	return fifo_init(c, IPSP_DIR_OUT) ?: fifo_init(c, IPSP_DIR_IN);
 }
 
 /* Breaks the attachment, and waits until its last answer is through. */
@@ -681,10 +736,9 @@ void ipsp_deal_compartment_end(struct compartment *c)
 /* The last reference is gone, and with it every file, flow and ticket; or init failed. */
 void ipsp_deal_compartment_exit(struct compartment *c)
 {
-	WARN_ON(c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length);
 	ipsp_watchdog_stop(c);
-	kvfree(c->fifo[IPSP_DIR_OUT].slot);
-	kvfree(c->fifo[IPSP_DIR_IN].slot);
+	fifo_exit(&c->fifo[IPSP_DIR_OUT]);
+	fifo_exit(&c->fifo[IPSP_DIR_IN]);
 }
 
 int ipsp_deal_init(void)

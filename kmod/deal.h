@@ -12,16 +12,17 @@ struct compartment;
 struct flow;
 struct handle;
 struct stack;
+struct vote;
 
 enum ticket_kind { TICKET_CLASSIFY, TICKET_PROTECT, TICKET_UNPROTECT };
 
 /*
  * state      in fifo  who holds a copy  moved by
  * UNDEALT    yes      nobody            capture, or the death of its stack
- * DEALT      yes      one stack         deal_run
+ * DEALT      yes      one stack, all    deal_run
  * ANSWERING  yes      answer.c, alone   ipsp_deal_claim
  *   in a run          with its carrier  "
- * ANSWERED   yes      nobody            answer.c, or the watchdog (drop)
+ * ANSWERED   yes      nobody            answer.c, the watchdog (drop), quorum.c (drop)
  * (freed)    no                         release.c, when it is the head
  */
 enum ticket_state { TICKET_UNDEALT, TICKET_DEALT, TICKET_ANSWERING, TICKET_ANSWERED };
@@ -32,7 +33,7 @@ struct ticket {
 	enum ticket_kind kind;
 	enum ticket_state state;
 	u8 deaths;			/* stacks that died on it; 2 = poison */
-	u8 stack;			/* index, when DEALT */
+	u8 stack;			/* index, when DEALT; NO_STACK: to all that vote */
 	bool nomerge;			/* unprotect: not in a run with others */
 	u16 flags;			/* IPSP_PKT_* */
 	u32 generation;			/* of the policy, when first dealt */
@@ -46,6 +47,7 @@ struct ticket {
 	u32 header;			/* protect, to be cut: bytes that each segment repeats, */
 	u32 piece;			/* and what it holds behind them; else 0 */
 	struct flow *flow;		/* referenced; classify */
+	struct vote *vote;		/* NULL: one stack's answer is enough, or there is one */
 	u64 dealt_at;			/* ns */
 	/* the answer */
 	u16 verdict;			/* 0: none yet */
@@ -56,6 +58,8 @@ struct ticket {
 	struct list_head run;		/* unprotect: earlier tickets, whose packets it holds */
 };
 
+#define NO_STACK	IPSP_STACKS_MAX
+
 #define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most, */
 #define FIFO_BYTES	(8u << 20)	/* beyond what the socket accounting allows */
 struct fifo {				/* protected by c->lock */
@@ -63,8 +67,10 @@ struct fifo {				/* protected by c->lock */
 	struct list_head *undealt;	/* first UNDEALT, or &pending */
 	struct ticket **slot;		/* number -> ticket, FIFO_SLOTS */
 	u64 next;
+	struct list_head votes;		/* that stacks owe an answer to, in ticket order */
+	struct vote **vote;		/* number -> vote, FIFO_SLOTS; NULL in mode SHARE */
 	u32 length;
-	u32 bytes;			/* truesize of pending skbs */
+	u32 bytes;			/* truesize of pending skbs, and ballots */
 	u32 turn;			/* index of the stack that is dealt to, */
 	u32 burst;			/* for so many bytes more */
 	u64 head_since;			/* ns: when the present head became head */
@@ -112,6 +118,9 @@ void ipsp_release_run(struct compartment *c);
 void ipsp_release_run_locked(struct compartment *c);
 void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
 bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
+/* quorum.c, under c->lock: a DEALT ticket ends without an answer. */
+void ipsp_deal_drop(struct ticket *t, u32 reason);
+void ipsp_deal_poison(struct compartment *c, struct ticket *t, const struct stack *s);
 
 /* share.c, under c->lock: who is dealt to. */
 void ipsp_share_update(struct compartment *c);	/* a stack came, went, or fewer are wanted */
@@ -119,6 +128,8 @@ void ipsp_share_leave(struct stack *s);		/* it ends if it has to and has nothing
 struct stack *ipsp_share_next(struct compartment *c, struct fifo *f, u16 full);	/* or NULL */
 void ipsp_share_dealt(struct stack *s, struct fifo *f, const struct ticket *t);
 void ipsp_share_taken(struct stack *s, const struct ticket *t);	/* it has it no more */
+u32 ipsp_share_load(const struct ticket *t);		/* what it counts for */
+bool ipsp_share_suffices(const struct compartment *c);	/* enough are dealt to */
 u32 ipsp_share_count(const struct compartment *c);	/* stacks that are dealt to */
 u32 ipsp_share_spares(const struct compartment *c);
 

@@ -166,6 +166,14 @@ void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 cause, u32 hand
 	event_post(&c->mailbox, &e, NULL);
 }
 
+void ipsp_mailbox_mismatch(struct compartment *c, u32 stack, u32 handle, u64 ticket)
+{
+	struct ipsp_event e = { .event = IPSP_EVENT_MISMATCH, .stack = stack, .handle = handle,
+				.count = ticket };
+
+	event_post(&c->mailbox, &e, NULL);
+}
+
 /* ---- who is there ---------------------------------------------------------------- */
 
 /* Admins whose request is out learn that nobody replies. */

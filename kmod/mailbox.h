@@ -38,6 +38,9 @@ void ipsp_mailbox_event(struct compartment *c, u32 event, u32 cause, u32 stack, 
 /* The same about a handle. */
 void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 cause, u32 handle, u64 count);
 
+/* A stack, ~0: nobody can say which, answered a ticket of that handle otherwise than most. */
+void ipsp_mailbox_mismatch(struct compartment *c, u32 stack, u32 handle, u64 ticket);
+
 /* Under c->admin, as manager or admin. -EBUSY: there is a manager, and its mm lives. */
 int ipsp_mailbox_enter(struct port_file *p, u32 role);
 /* The end of p's role, as often as one likes. */

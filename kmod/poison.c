@@ -28,8 +28,7 @@ static void poison_free(struct poison *p)
 	ipsp_stats_freed();
 }
 
-/* It must keep neither a device, nor a route, nor a connection, nor a socket. */
-static struct sk_buff *poison_clone(struct sk_buff *skb)
+struct sk_buff *ipsp_poison_clone(struct sk_buff *skb)
 {
 	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
 
@@ -49,7 +48,7 @@ void ipsp_poison_keep(struct compartment *c, const struct ticket *t, u16 type, u
 
 	lockdep_assert_held(&c->lock);
 	if (p)
-		p->skb = poison_clone(t->skb);
+		p->skb = ipsp_poison_clone(t->skb);
 	if (!p || !p->skb) {
 		kfree(p);
 		return;

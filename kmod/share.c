@@ -18,7 +18,7 @@
 #define BURST_BYTES	(64u << 10)
 
 /* A ticket costs something without a byte. */
-static u32 share_load(const struct ticket *t)
+u32 ipsp_share_load(const struct ticket *t)
 {
 	return t->skb->len + 256;
 }
@@ -72,6 +72,25 @@ static void share_part(struct stack *s)
 	}
 }
 
+/* Below its quorum a compartment is closed, unless its operator said otherwise. */
+bool ipsp_share_suffices(const struct compartment *c)
+{
+	u32 needed = c->config.flags & IPSP_COMPARTMENTF_DEGRADE ? 1 : c->config.quorum;
+
+	return ipsp_share_count(c) >= max(needed, 1u);
+}
+
+static void share_tell(struct compartment *c)
+{
+	u32 count = ipsp_share_count(c);
+	bool degraded = count && count < c->config.quorum &&
+			(c->config.flags & IPSP_COMPARTMENTF_DEGRADE);
+
+	if (degraded && !c->degraded)
+		ipsp_mailbox_event(c, IPSP_EVENT_DEGRADED, 0, 0, NULL, count);
+	c->degraded = degraded;
+}
+
 /*
  * Who is dealt to stays so; a stack whose index has become too high goes, but not before
  * another has its place.
@@ -87,10 +106,9 @@ void ipsp_share_update(struct compartment *c)
 	chosen |= share_choose(ready & own & ~c->sharing, &places);
 	chosen |= share_choose(ready & ~own, &places);
 	WRITE_ONCE(c->sharing, chosen);
-	if (chosen) {
-		WRITE_ONCE(c->stackless_since, 0);
-		WRITE_ONCE(c->had_stack, true);
-	}
+	if (ipsp_share_suffices(c))
+		c->stackless_since = 0;
+	share_tell(c);
 	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (c->stack[i] && !((own | chosen) & BIT(i)))
 			share_part(c->stack[i]);
@@ -142,7 +160,7 @@ struct stack *ipsp_share_next(struct compartment *c, struct fifo *f, u16 full)
 
 void ipsp_share_dealt(struct stack *s, struct fifo *f, const struct ticket *t)
 {
-	u32 load = share_load(t);
+	u32 load = ipsp_share_load(t);
 
 	s->load += load;
 	f->burst -= min(f->burst, load);
@@ -150,5 +168,5 @@ void ipsp_share_dealt(struct stack *s, struct fifo *f, const struct ticket *t)
 
 void ipsp_share_taken(struct stack *s, const struct ticket *t)
 {
-	s->load -= share_load(t);
+	s->load -= ipsp_share_load(t);
 }

@@ -76,6 +76,8 @@ static u64 stats_memory(struct compartment *c)
 		if (c->stack[i])
 			bytes += sizeof(struct stack) + 2 * PAGE_SIZE +
 				 (u64)c->config.down_size + c->config.up_size;
+	if (c->config.mode != IPSP_MODE_SHARE)
+		bytes += 2 * FIFO_SLOTS * sizeof(void *);
 	for (i = 0; i < ARRAY_SIZE(c->fifo); i++)
 		bytes += c->fifo[i].bytes + (u64)c->fifo[i].length * sizeof(struct ticket);
 	return bytes;

@@ -384,6 +384,14 @@ bool ipsp_stream_has_spare(struct stack *s, u32 len)
 	return !s->refused || s->down.size - ipsp_ring_used(&s->down) >= len + s->refused;
 }
 
+bool ipsp_stream_fits(struct stack *s, u32 len)
+{
+	lockdep_assert_held(&s->c->lock);
+	if (s->down.size - ipsp_ring_used(&s->down) < len + s->refused)
+		stream_room(s);
+	return s->down.size - ipsp_ring_used(&s->down) >= len + s->refused;
+}
+
 /* The stack's index may have moved: is its snapshot read, and is there room again? */
 void ipsp_stream_progress(struct stack *s)
 {

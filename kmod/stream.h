@@ -69,6 +69,9 @@ struct stack {
 	u32 snapshot_end;		/* the index behind SNAPSHOT_END, once READY */
 	u64 snapshot_read;		/* ns: when it had passed that; 0: not yet */
 	u32 load;			/* of tickets it has not answered; protected by c->lock */
+	u32 votes;			/* it has cast, " */
+	u32 outvoted;			/* of those in this IPSP_EJECT_WINDOW, " */
+	u64 voted_at;			/* ns: the last of them, " */
 	struct work_struct broken_work;	/* the part of a break that may sleep */
 };
 
@@ -102,6 +105,7 @@ bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
 /* Under c->lock: room for the refused control record, if there is one; for a packet beside it. */
 bool ipsp_stream_has_room(struct stack *s);
 bool ipsp_stream_has_spare(struct stack *s, u32 len);
+bool ipsp_stream_fits(struct stack *s, u32 len);	/* the same, and that much room */
 void ipsp_stream_progress(struct stack *s);	/* under c->lock: the stack may have moved */
 u64 ipsp_stream_idle(struct stack *s, u64 now);	/* under c->lock: ns since it moved */
 

@@ -8,11 +8,18 @@
  * ticket may look up to a tick older than it is, so a deadline is a tick longer.
  */
 #include "compartment.h"
+#include "quorum.h"
 #include "stream.h"
 
 static bool watchdog_is_pending(const struct compartment *c)
 {
 	return c->fifo[IPSP_DIR_OUT].length || c->fifo[IPSP_DIR_IN].length;
+}
+
+static bool watchdog_is_owed(const struct compartment *c)
+{
+	return !list_empty(&c->fifo[IPSP_DIR_OUT].votes) ||
+	       !list_empty(&c->fifo[IPSP_DIR_IN].votes);
 }
 
 /* How old the head is, in this stack's hands; 0: nothing to judge. */
@@ -21,7 +28,7 @@ static u64 watchdog_head_age(const struct stack *s, struct fifo *f, u64 now)
 	struct ticket *t = list_first_entry_or_null(&f->pending, struct ticket, list);
 
 	if (!t || t->state != TICKET_DEALT || t->stack != s->index)
-		return 0;
+		return ipsp_quorum_age(s, f, now);
 	return now - max(t->dealt_at, f->head_since);
 }
 
@@ -52,7 +59,7 @@ static u64 watchdog_stack(struct compartment *c, struct stack *s)
 		ipsp_stream_break_locked(s, IPSP_BROKEN_DEADLINE);
 	else if (full > deadline)
 		ipsp_stream_break_locked(s, IPSP_BROKEN_ROOM);
-	if (!full && !watchdog_is_pending(c))
+	if (!full && !watchdog_is_pending(c) && !watchdog_is_owed(c))
 		return 0;
 	late = max(late, full);
 	return late > deadline ? deadline : deadline - late + 1;
@@ -62,7 +69,7 @@ static u64 watchdog_successor(struct compartment *c)
 {
 	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
 
-	if (c->sharing || !watchdog_is_pending(c))
+	if (ipsp_share_suffices(c) || !watchdog_is_pending(c))
 		return 0;
 	if (c->stackless_since && ktime_get_coarse_ns() - c->stackless_since >= successor)
 		ipsp_deal_drop_undealt(c);

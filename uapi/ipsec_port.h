@@ -25,8 +25,8 @@
  *                              `confirm`; with IPSP_DELF_RULES_DROP those rules drop from
  *                              here on. Its manager and stacks end by themselves; see poll
  *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only stacks, spares, fail_open,
- *                              deadline, successor and mark may differ from what was
- *                              given. With fewer stacks, those whose index is too
+ *                              deadline, successor, mark, sample and flags may differ
+ *                              from what was given. With fewer stacks, those whose index is too
  *                              high get no more tickets, and end when all of theirs
  *                              are answered (see 6)
  *   IPSP_CTL_COMPARTMENT_GET   in: name, or "" and index >= 0 to list this
@@ -46,6 +46,9 @@
  *                              packet; out: a ticket that two stacks died on, and its
  *                              packet. ENOENT: none of that index; EMSGSIZE: `length`
  *                              says what it needs
+ *   IPSP_CTL_DISSENT           in: name, index from 0 (the oldest), where to copy packet and
+ *                              answers, in a row; out: a ticket that stacks answered
+ *                              differently. Errors as of POISON
  *   IPSP_CTL_RELAY_SET         in: ipsp_relay; with IPSP_RELAYF_ON the namespace's
  *                              NETLINK_XFRM is ours (see 7), without it is let go.
  *                              EADDRINUSE: another module has it (xfrm_user)
@@ -227,6 +230,10 @@
 #define IPSP_COMPARTMENTS_MAX	64
 #define IPSP_STACKS_MAX		16	/* stacks and spares together */
 #define IPSP_POISON_KEPT	8
+#define IPSP_DISSENT_KEPT	8
+#define IPSP_DISSENT_ANSWERS	3
+#define IPSP_EJECT		3	/* outvoted so often, */
+#define IPSP_EJECT_WINDOW	1024	/* in so many tickets voted on: ejected */
 #define IPSP_HASH_KEY_LEN	32
 #define IPSP_COUNTER_LEN	32
 #define IPSP_ADMIN_MAX		(64u << 10)	/* data part of ADMIN_REQUEST and _REPLY */
@@ -311,20 +318,23 @@ enum ipsp_drop {	/* values travel as __u16/__u32, never as this enum */
 #define IPSP_FAIL_OPEN		1
 
 #define IPSP_MODE_SHARE		0
-#define IPSP_MODE_VOTE		1	/* not served yet */
-#define IPSP_MODE_SAMPLE	2	/* not served yet */
+#define IPSP_MODE_VOTE		1	/* all tickets go to all stacks: see 6 */
+#define IPSP_MODE_SAMPLE	2	/* `sample` percent of them do */
+
+#define IPSP_COMPARTMENTF_DEGRADE (1u << 0)	/* VOTE, SAMPLE: fewer than `quorum` are enough */
+#define IPSP_COMPARTMENTF_ALL	0x1u
 
 /* Limits stand beside what they limit; 0 asks for the default. */
 struct ipsp_compartment {
 	char  name[IPSP_NAME_MAX];	/* [a-z0-9_-]+, NUL padded */
 	__s32 index;			/* GET: which; else 0 */
-	__u32 flags;			/* none yet */
+	__u32 flags;			/* IPSP_COMPARTMENTF_* */
 	__u32 owner_uid;		/* of the device node */
 	__u32 owner_gid;
 	__u32 owner_mode;		/* default 0600 */
 	__u32 stacks;			/* 1..IPSP_STACKS_MAX: are dealt to */
 	__u32 mode;			/* IPSP_MODE_* */
-	__u32 quorum;			/* 0 or 1; more not served yet */
+	__u32 quorum;			/* VOTE, SAMPLE: 1..stacks; SHARE: 0 or 1 */
 	__u32 fail;			/* IPSP_FAIL_* */
 	__u32 deadline_ms;		/* of a dealt ticket; default 100, 1..60000 */
 	__u32 successor_ms;		/* pending tickets wait so long for one; default 1000 */
@@ -342,7 +352,8 @@ struct ipsp_compartment {
 	__u32 spares_attached;		/* past their snapshot, and not dealt to */
 	/* in */
 	__u32 spares;			/* more that may attach; SET: 0 is none */
-	__u32 reserved[5];
+	__u32 sample;			/* SAMPLE: percent, 1..100; else 0 */
+	__u32 reserved[4];
 };
 
 #define IPSP_DELF_RULES_DROP	(1u << 0)	/* rules that name it turn into drop */
@@ -456,7 +467,10 @@ struct ipsp_rules {
 	X(STACKS_HUNG,	"stacks-hung") \
 	X(STACKS_BROKEN, "stacks-broken") \
 	X(OBJECTS_MADE,	"objects-made") \
-	X(OBJECTS_FREED, "objects-freed")
+	X(OBJECTS_FREED, "objects-freed") \
+	X(VOTED,	"voted") \
+	X(MISMATCHES,	"mismatches") \
+	X(STACKS_EJECTED, "stacks-ejected")
 
 #define IPSP_COUNTER_ENUM(name, text) IPSP_COUNT_##name,
 enum ipsp_counter {
@@ -504,6 +518,7 @@ struct ipsp_poison {
 #define IPSP_CTL_STATS		 _IOWR(IPSP_MAGIC, 0x07, struct ipsp_stats)
 #define IPSP_CTL_POISON		 _IOWR(IPSP_MAGIC, 0x08, struct ipsp_poison)
 #define IPSP_CTL_RELAY_GET	 _IOR(IPSP_MAGIC, 0x09, struct ipsp_relay)
+#define IPSP_CTL_DISSENT	 _IOWR(IPSP_MAGIC, 0x0a, struct ipsp_dissent)
 #define IPSP_CTL_RULES_CONFIRM	 _IO(IPSP_MAGIC, 0x0b)
 #define IPSP_CTL_RELAY_SET	 _IOW(IPSP_MAGIC, 0x0c, struct ipsp_relay)
 
@@ -759,6 +774,33 @@ struct ipsp_note {
 	__u32 reserved[4];
 };
 
+/* ---- dissent ------------------------------------------------------------------------ */
+
+struct ipsp_dissent_answer {
+	__u32 voters;			/* who said so, a bit for each index */
+	__u32 data_len;
+	struct ipsp_answer answer;
+};
+
+struct ipsp_dissent {
+	char  name[IPSP_NAME_MAX];	/* in: of the compartment */
+	__u64 data;			/* in: user pointer, where packet and answers go */
+	__u32 size;			/* in: room there */
+	__u32 index;			/* in: which, from 0, the oldest */
+	/* out */
+	__u32 length;			/* bytes of the packet and each answer's data */
+	__u32 packet_len;
+	__u16 type;			/* IPSP_REC_* of the ticket */
+	__u16 answers;			/* so many of `answer` */
+	__u32 stack;			/* index of who was outvoted, ~0: none won */
+	__u32 handle;			/* 0: none, a question */
+	__u32 elected;			/* 1: answer[0] is the one that won */
+	__u64 ticket;
+	__u64 time;			/* CLOCK_REALTIME */
+	struct ipsp_dissent_answer answer[IPSP_DISSENT_ANSWERS];
+	__u32 reserved[8];
+};
+
 /* ---- control records -------------------------------------------------------------------------------- */
 
 #define IPSP_KEY_MAX	72
@@ -882,10 +924,13 @@ struct ipsp_snapshot {
 #define IPSP_EVENT_STACK_BROKEN		5	/* `cause` IPSP_BROKEN_* */
 #define IPSP_EVENT_POISON		6	/* `count` is the ticket */
 #define IPSP_EVENT_EXPIRE		7	/* `handle`, `cause` IPSP_EXPIRED_* */
-#define IPSP_EVENT_MISMATCH		8	/* not served yet */
+#define IPSP_EVENT_MISMATCH		8	/* outvoted: `stack`, ~0: no answer won; `count` is
+						 * the ticket
+						 */
 #define IPSP_EVENT_CEILING		9	/* `handle` nears its ceiling */
 #define IPSP_EVENT_LOST			10	/* `count` events did not fit */
 #define IPSP_EVENT_MAPPING		11	/* `handle`'s peer has another address or port */
+#define IPSP_EVENT_DEGRADED		12	/* `count` stacks vote, fewer than `quorum` */
 
 #define IPSP_BROKENS(X) \
 	X(INDEX,	"index")	/* a ring index jumped */ \
@@ -900,7 +945,8 @@ struct ipsp_snapshot {
 	X(MTU,		"mtu")		/* TOOBIG outside its range */ \
 	X(DEADLINE,	"deadline") \
 	X(ROOM,		"room")		/* no room for control records for a deadline */ \
-	X(NOT_SERVED,	"not-served")
+	X(NOT_SERVED,	"not-served") \
+	X(OUTVOTED,	"outvoted")	/* see 6 */
 #define IPSP_BROKEN_ENUM(name, text) IPSP_BROKEN_##name,
 enum ipsp_broken {
 	IPSP_BROKEN_NONE,

@@ -143,7 +143,8 @@ struct wrong {
 #define WRONG_COMPARTMENT								\
 	WRONG(compartment, flags, 1, EINVAL), WRONG(compartment, flags, 1u << 31, EINVAL),	\
 	WRONG(compartment, owner_mode, 01000, EINVAL), WRONG(compartment, stacks, 17, EINVAL),	\
-	WRONG(compartment, spares, 16, EINVAL),							\
+	WRONG(compartment, spares, 16, EINVAL), WRONG(compartment, quorum, 2, EINVAL),		\
+	WRONG(compartment, sample, 1, EINVAL),							\
 	WRONG(compartment, mode, 3, EINVAL), WRONG(compartment, quorum, 17, EINVAL),		\
 	WRONG(compartment, fail, 2, EINVAL), WRONG(compartment, deadline_ms, 60001, EINVAL),	\
 	WRONG(compartment, successor_ms, 60001, EINVAL),					\
@@ -159,7 +160,8 @@ struct wrong {
 	{ "a byte behind the name", 31, 1, 'x', EINVAL }
 
 static const struct wrong wrong_compartment[] = {
-	WRONG_COMPARTMENT, WRONG(compartment, mode, IPSP_MODE_VOTE, EOPNOTSUPP),
+	WRONG_COMPARTMENT, WRONG(compartment, mode, IPSP_MODE_VOTE, EINVAL),
+	WRONG(compartment, mode, IPSP_MODE_SAMPLE, EINVAL),
 	WRONG(compartment, stacks_attached, 1, EINVAL), WRONG(compartment, manager_attached, 1, EINVAL),
 	WRONG(compartment, generation, 1, EINVAL), WRONG(compartment, handles, 1, EINVAL),
 	WRONG(compartment, spares_attached, 1, EINVAL), WRONG(compartment, index, 1, EINVAL), END

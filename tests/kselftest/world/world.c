@@ -313,6 +313,12 @@ void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline
 					 .spares = spares });
 }
 
+void realm_begin_voting(struct realm *r, unsigned int net, struct ipsp_compartment c)
+{
+	c.successor_ms = 60000;
+	begin(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL }, c);
+}
+
 void realm_end(struct realm *r)
 {
 	struct ipsp_name n = { 0 };
@@ -513,6 +519,12 @@ int realm_poison(const struct realm *r, struct ipsp_poison *p)
 {
 	memcpy(p->name, r->name, sizeof(p->name));
 	return tap_ioctl(control, IPSP_CTL_POISON, p);
+}
+
+int realm_dissent(const struct realm *r, struct ipsp_dissent *d)
+{
+	memcpy(d->name, r->name, sizeof(d->name));
+	return tap_ioctl(control, IPSP_CTL_DISSENT, d);
 }
 
 int worker_said(const struct worker *w, int ms)

@@ -77,6 +77,8 @@ void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_m
 /* IPv4 in a tunnel, for several stacks; they have time to be replaced. */
 void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline_ms, unsigned int stacks,
 			unsigned int spares);
+/* The same, for stacks that vote as `c` says. */
+void realm_begin_voting(struct realm *r, unsigned int net, struct ipsp_compartment c);
 void realm_end(struct realm *r);
 /* Starts run(s) in a child that is attached and READY. */
 void realm_start(struct realm *r, void (*run)(struct stack *s, const void *how), const void *how);
@@ -87,6 +89,7 @@ void realm_join(struct realm *r, struct worker *w, unsigned int index, void (*ru
 void realm_stacks(struct realm *r, unsigned int stacks, unsigned int spares);	/* it has so many from now on */
 struct ipsp_compartment realm_now(const struct realm *r);
 int realm_poison(const struct realm *r, struct ipsp_poison *p);	/* 0 or errno */
+int realm_dissent(const struct realm *r, struct ipsp_dissent *d);	/* likewise */
 int worker_said(const struct worker *w, int ms);		/* -1: nothing */
 int worker_wait(struct worker *w);				/* its status, when it has ended */
 void realm_rules(const struct realm *const *realms, unsigned int count);

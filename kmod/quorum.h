@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* quorum.h - tickets that all stacks answer: what enough of them said counts */
+#ifndef IPSP_QUORUM_H
+#define IPSP_QUORUM_H
+
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include "ipsec_port.h"
+
+struct compartment;
+struct fifo;
+struct stack;
+struct ticket;
+struct vote;
+
+/* What a stack said, read once and never changed; equal ones are one, of several voters. */
+struct ballot {
+	struct list_head list;		/* vote.ballots, protected by c->lock */
+	refcount_t ref;			/* the vote's, and each dissent's that keeps it */
+	u16 voters;			/* by index, protected by c->lock */
+	struct ipsp_answer answer;
+	u32 data_len;
+	u8 data[];
+};
+
+int ipsp_quorum_fifo_init(struct fifo *f);
+void ipsp_quorum_fifo_exit(struct fifo *f);
+
+/* Capture: whether this ticket is to be voted on; then it has a vote. 0 or -ENOMEM. */
+int ipsp_quorum_prepare(struct compartment *c, struct ticket *t);
+void ipsp_quorum_forget(struct ticket *t);	/* it was never dealt */
+
+/* All under c->lock. */
+bool ipsp_quorum_has_slot(const struct fifo *f, u64 number);
+/* The ticket's record was put into the rings of `to`, where each holds it at t->vote's place. */
+void ipsp_quorum_place(struct ticket *t, u32 index, u32 at);
+void ipsp_quorum_open(struct compartment *c, struct fifo *f, struct ticket *t, u16 to);
+/* A stack went: it has no vote in what it has not answered. */
+u32 ipsp_quorum_stack_gone(struct compartment *c, struct fifo *f, const struct stack *s);
+/* ns that the stack has been silent about something; 0: it owes nothing. */
+u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now);
+
+/* answer.c. Under s->kick; takes and gives c->lock. */
+bool ipsp_quorum_has(struct stack *s, u64 number);	/* it owes an answer to that vote */
+void ipsp_quorum_ballot_put(struct ballot *b);
+struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a, u32 data_len);	/* or NULL */
+/*
+ * Casts the ballot, or NULL: an abstention. The ticket whose answer is now elected, ANSWERING
+ * and the caller's, with *elected what counts; or NULL. The caller builds its answer and
+ * tells with `err` (IPSP_BROKEN_*) what was wrong with it: then all who said so are broken.
+ */
+struct ticket *ipsp_quorum_cast(struct stack *s, u64 number, struct ballot *b,
+				const struct ballot **elected);
+void ipsp_quorum_built(struct compartment *c, struct ticket *t, u32 err);
+
+#endif
