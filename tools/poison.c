@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * poison.c - packets that two stacks died on: told of, and saved for whoever looks for the bug
- *
- * The file is pcapng: a section, one interface whose packets begin with their IP header, and a
- * block for each packet with a comment. It may hold what was to be encrypted: mode 0600.
- */
+/* poison.c - packets that two stacks died on: told of, and saved for whoever looks for the bug */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "pcapng.h"
 #include "portctl.h"
 #include "words/device.h"
 
@@ -51,129 +45,40 @@ static const char *poison_type(const struct poison *k)
 	       k->about.type == IPSP_REC_PROTECT ? "protect" : "unprotect";
 }
 
-static int poison_describe(const struct poison *k, char *to, size_t size)
+static void poison_describe(const struct poison *k, char *to, size_t size)
 {
-	return snprintf(to, size,
-			"ipsec-port compartment %s stack %u %s ticket %llu %s handle %u: two stacks died on it",
-			k->about.name, k->about.stack, k->engine, (unsigned long long)k->about.ticket,
-			poison_type(k), k->about.handle);
-}
-
-/* ---- pcapng ------------------------------------------------------------------------------- */
-
-#define BLOCK_SECTION	0x0a0d0d0au
-#define BLOCK_INTERFACE	1u
-#define BLOCK_PACKET	6u
-#define OPTION_COMMENT	1u
-#define LINKTYPE_RAW	101u
-
-struct block {
-	uint32_t length;
-	unsigned char bytes[POISON_PACKET_MAX + 1024];
-};
-
-static void block_put(struct block *b, const void *from, size_t size)
-{
-	memcpy(b->bytes + b->length, from, size);
-	memset(b->bytes + b->length + size, 0, -size & 3u);
-	b->length += (uint32_t)(size + (-size & 3u));
-}
-
-static void block_number(struct block *b, uint32_t value)
-{
-	block_put(b, &value, sizeof(value));
-}
-
-static void block_begin(struct block *b, uint32_t type)
-{
-	b->length = 0;
-	block_number(b, type);
-	block_number(b, 0);		/* the length, in block_end() */
-}
-
-static int block_end(struct block *b, FILE *to)
-{
-	uint32_t length = b->length + 4;
-
-	memcpy(b->bytes + 4, &length, sizeof(length));
-	block_number(b, length);
-	return fwrite(b->bytes, 1, b->length, to) == b->length ? 0 : -EIO;
-}
-
-static int save_head(struct block *b, FILE *to)
-{
-	const uint64_t unknown = ~0ull;
-	int err;
-
-	block_begin(b, BLOCK_SECTION);
-	block_number(b, 0x1a2b3c4d);
-	block_number(b, 1);		/* version 1.0 */
-	block_put(b, &unknown, sizeof(unknown));
-	err = block_end(b, to);
-	block_begin(b, BLOCK_INTERFACE);
-	block_number(b, LINKTYPE_RAW);
-	block_number(b, 0);		/* packets are whole */
-	return err ? err : block_end(b, to);
-}
-
-static int save_one(struct block *b, const struct poison *k, FILE *to)
-{
-	uint64_t microseconds = k->about.time / 1000;
-	char comment[512];
-	uint32_t length = (uint32_t)poison_describe(k, comment, sizeof(comment));
-
-	block_begin(b, BLOCK_PACKET);
-	block_number(b, 0);		/* of the interface */
-	block_number(b, (uint32_t)(microseconds >> 32));
-	block_number(b, (uint32_t)microseconds);
-	block_number(b, k->about.length);
-	block_number(b, k->about.length);
-	block_put(b, k->packet, k->about.length);
-	block_number(b, OPTION_COMMENT | length << 16);
-	block_put(b, comment, length);
-	block_number(b, 0);		/* no more options */
-	return block_end(b, to);
-}
-
-/* How many, or -errno. */
-static int save_all(struct poison *k, const char *name, FILE *to)
-{
-	static struct block b;
-	int err = save_head(&b, to), i;
-
-	for (i = 0; !err; i++) {
-		err = poison_get(k, name, (__u32)i);
-		if (!err)
-			err = save_one(&b, k, to);
-	}
-	return err == -ENOENT ? i - 1 : err;
+	snprintf(to, size,
+		 "ipsec-port compartment %s stack %u %s ticket %llu %s handle %u: two stacks died on it",
+		 k->about.name, k->about.stack, k->engine, (unsigned long long)k->about.ticket,
+		 poison_type(k), k->about.handle);
 }
 
 /* ---- the verbs ---------------------------------------------------------------------------- */
 
-static FILE *save_open(const char *path)
+/* How many, or -errno. */
+static int save_all(struct poison *k, const char *name, FILE *to)
 {
-	int fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char comment[512];
+	int err = 0, i;
 
-	return fd < 0 ? NULL : fdopen(fd, "w");
+	for (i = 0; !err; i++) {
+		err = poison_get(k, name, (__u32)i);
+		if (err)
+			break;
+		poison_describe(k, comment, sizeof(comment));
+		err = pcapng_put(to, k->packet, k->about.length, k->about.time, comment);
+	}
+	return err == -ENOENT ? i : err;
 }
 
 static int poison_save(struct poison *k, const char *name, const char *path)
 {
-	FILE *to = save_open(path);
-	int n, err;
+	FILE *to = pcapng_open(path);
 
 	if (!to)
 		return portctl_refused(path, -errno);
 	poison_engine(k, name);
-	n = save_all(k, name, to);
-	err = fclose(to) ? -errno : 0;
-	if (n < 0 || err) {
-		unlink(path);
-		return portctl_refused(path, n < 0 ? n : err);
-	}
-	printf("%d packets saved in %s\n", n, path);
-	return 0;
+	return pcapng_close(to, path, save_all(k, name, to));
 }
 
 static void print_one(const struct portctl *p, const struct poison *k)
