@@ -118,15 +118,19 @@ static int start_manager(const char *name, const char *config)
 
 static int compartment_add(const struct portctl *p, const char *name, struct words *w)
 {
+	char config[PATH_MAX], room[128];
 	struct ipsp_compartment now;
 	struct option_set o;
-	char config[PATH_MAX];
+	struct text wrong;
 	int err;
 
 	(void)p;
 	option_init(&o, name);
 	if (option_parse(w, &o))
 		return portctl_usage("%s", w->error);
+	text_init(&wrong, room, sizeof(room));
+	if (!option_agrees(&o, &wrong))
+		return portctl_usage("compartment add: %s", room);
 	if (!get(name, &now))
 		return portctl_refused(name, -EEXIST);
 	snprintf(config, sizeof(config), RUN_DIRECTORY "/%s.conf", name);
@@ -200,7 +204,8 @@ static int compartment_del(const struct portctl *p, const char *name, struct wor
 /* The rest is fixed when a compartment is made. */
 static int is_changeable(const char *word)
 {
-	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "mark" };
+	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "mark",
+						  "degrade", "sample" };
 	size_t i;
 
 	for (i = 0; i < sizeof(changeable) / sizeof(changeable[0]); i++)
@@ -248,8 +253,9 @@ static int compartment_set(const struct portctl *p, const char *name, struct wor
 	for (i = w->at; i < w->count; i += 2)
 		if (!is_changeable(w->word[i]))
 			return portctl_usage("compartment set: \"%.60s\": allowed: stacks, spares, fail, "
-					     "deadline, successor, mark", w->word[i]);
+					     "deadline, successor, mark, degrade, sample", w->word[i]);
 	option_init(&o, name);
+	o.compartment.flags = now.flags;
 	o.compartment.fail = now.fail;
 	o.compartment.stacks = now.stacks;
 	o.compartment.spares = now.spares;
@@ -265,17 +271,20 @@ static int compartment_set(const struct portctl *p, const char *name, struct wor
 
 static void print_one(const struct portctl *p, const struct ipsp_compartment *c)
 {
+	static const char *const modes[] = { "share", "vote", "sample" };
+
 	if (p->json)
 		printf("{\"name\":\"%s\",\"stacks\":%u,\"stacks-attached\":%u,\"spares\":%u,"
 		       "\"spares-attached\":%u,\"manager\":%u,\"fail\":\"%s\",\"deadline\":%u,"
-		       "\"generation\":%u,\"handles\":%u}\n",
+		       "\"generation\":%u,\"handles\":%u,\"mode\":\"%s\",\"quorum\":%u}\n",
 		       c->name, c->stacks, c->stacks_attached, c->spares, c->spares_attached,
-		       c->manager_attached, c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles);
+		       c->manager_attached, c->fail ? "open" : "closed", c->deadline_ms, c->generation, c->handles,
+		       modes[c->mode], c->quorum);
 	else
 		printf("%s stacks %u attached %u spares %u attached %u manager %s fail %s deadline %u "
-		       "generation %u handles %u\n", c->name, c->stacks, c->stacks_attached, c->spares,
+		       "generation %u handles %u mode %s quorum %u\n", c->name, c->stacks, c->stacks_attached, c->spares,
 		       c->spares_attached, c->manager_attached ? "yes" : "no", c->fail ? "open" : "closed",
-		       c->deadline_ms, c->generation, c->handles);
+		       c->deadline_ms, c->generation, c->handles, modes[c->mode], c->quorum);
 }
 
 static int compartment_show(const struct portctl *p, const char *name, struct words *w)

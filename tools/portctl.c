@@ -22,6 +22,7 @@ static const struct command {
 	{ "rule", rule_main, "set FILE [--confirm SECONDS] | confirm | list", "--confirm" },
 	{ "stat", stat_main, "[NAME]", "-c" },
 	{ "poison", poison_main, "list NAME | save NAME [FILE]", NULL },
+	{ "quorum", quorum_main, "list NAME | save NAME [FILE] [--sensitive]: what stacks disagreed on", "--sensitive" },
 	{ "relay", relay_main, "enable | disable | show: XFRM netlink to ipsec-port-keyd", NULL },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
@@ -84,6 +85,7 @@ static const struct option {
 	{ "--json", 0, offsetof(struct portctl, json) },
 	{ "--keys", 0, offsetof(struct portctl, keys) },
 	{ "--fresh-key", 0, offsetof(struct portctl, fresh_key) },
+	{ "--sensitive", 0, offsetof(struct portctl, sensitive) },
 };
 
 #define OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -115,7 +117,7 @@ static int options(struct portctl *p, int argc, char **argv, const char **word, 
 					     "after it", argv[i]);
 		} else if (!strncmp(argv[i], "--", 2)) {
 			return portctl_usage("option \"%.60s\": allowed: -c NAME, --json, --keys, "
-					     "--fresh-key, --rules drop, --confirm SECONDS, --help",
+					     "--fresh-key, --sensitive, --rules drop, --confirm SECONDS, --help",
 					     argv[i]);
 		} else {
 			if (*count == WORD_COUNT_MAX)

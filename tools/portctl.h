@@ -14,12 +14,14 @@ struct portctl {
 	int json;
 	int keys;
 	int fresh_key;
+	int sensitive;
 };
 
 /* Exit status: 0, 1 (refused by the kernel or missing), 2 (usage). */
 int compartment_main(const struct portctl *p, struct words *w);
 int rule_main(const struct portctl *p, struct words *w);
 int poison_main(const struct portctl *p, struct words *w);
+int quorum_main(const struct portctl *p, struct words *w);
 int relay_main(const struct portctl *p, struct words *w);
 int stat_main(const struct portctl *p, struct words *w);
 int manager_main(const struct portctl *p, struct words *w);	/* state, policy */

@@ -319,7 +319,7 @@ static int manager_show(struct request *r)
 {
 	const struct child *c = r->m->child;
 	const int json = r->flags & IPSP_ADMINF_JSON;
-	char engines[64];
+	char engines[64], build[32];
 	struct text t;
 	unsigned i;
 
@@ -328,10 +328,15 @@ static int manager_show(struct request *r)
 	text_add(r->out, json ? "{\"manager\":%d,\"states\":%u,\"policies\":%u,\"engine\":\"%s\",\"stacks\":[" :
 		 "manager %d states %u policies %u engine %s\n", getpid(), r->m->database->sas,
 		 r->m->database->policies, engines);
-	for (i = 0; i < r->m->wanted; i++)
-		text_add(r->out, json ? "%s{\"stack\":%u,\"pid\":%d,\"state\":\"%s\",\"quick-deaths\":%u}" :
-			 "%sstack %u pid %d %s quick-deaths %u\n", json && i ? "," : "", i, c[i].pid,
-			 child_state(&c[i]), c[i].quick_deaths);
+	for (i = 0; i < r->m->wanted; i++) {
+		const struct build b = build_of(r->m->options.build, i);
+
+		text_init(&t, build, sizeof(build));
+		build_text(&t, &b);
+		text_add(r->out, json ? "%s{\"stack\":%u,\"pid\":%d,\"state\":\"%s\",\"quick-deaths\":%u,\"build\":\"%s\"}" :
+			 "%sstack %u pid %d %s quick-deaths %u build %s\n", json && i ? "," : "", i, c[i].pid,
+			 child_state(&c[i]), c[i].quick_deaths, build);
+	}
 	if (json)
 		text_add(r->out, "]}\n");
 	return 0;
@@ -351,6 +356,11 @@ static int manager_stacks(struct request *r)
 	const __u32 *engine = r->m->options.engine;
 	unsigned i;
 
+	if (r->m->options.build[0].program) {
+		text_add(r->out, "builds ");
+		build_list_text(r->out, r->m->options.build);
+		text_add(r->out, " ");
+	}
 	for (i = 0; i < sizeof(r->m->options.engine) / sizeof(*engine) && engine[i]; i++)
 		text_add(r->out, "%s%s", i ? "," : "engine ", algorithm_engine_name(engine[i]));
 	text_add(r->out, "%s build %s", i ? "" : "engine default", IPSP_VERSION);

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +34,8 @@ uint64_t child_now(void)
 
 static void child_exec(const struct manager *m, unsigned index, int port)
 {
-	char fd[12], place[12], sas[12], policies[12], *nothing[] = { NULL };
+	const struct build build = build_of(m->options.build, index);
+	char path[PATH_MAX + 64], fd[12], place[12], sas[12], policies[12], *nothing[] = { NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -42,9 +44,10 @@ static void child_exec(const struct manager *m, unsigned index, int port)
 	snprintf(place, sizeof(place), "%u", index);
 	snprintf(sas, sizeof(sas), "%u", m->database->sas_max);
 	snprintf(policies, sizeof(policies), "%u", m->database->policies_max);
-	execle(m->stack_path, "ipsec-port-stack", "--port-fd", fd, "--index", place, "--sas-max", sas,
+	snprintf(path, sizeof(path), "%s%s", m->stack_path, build_suffix(&build));
+	execle(path, "ipsec-port-stack", "--port-fd", fd, "--index", place, "--sas-max", sas,
 	       "--policies-max", policies, (char *)NULL, nothing);
-	fprintf(stderr, "ipsec-portd: %s: %s\n", m->stack_path, strerror(errno));
+	fprintf(stderr, "ipsec-portd: %s: %s\n", path, strerror(errno));
 	_exit(127);
 }
 

@@ -80,6 +80,21 @@ static int control_mark(struct manager *m, int target, __u16 type)
 	return control_send(m, target, control_record(&b, type, &s, sizeof(s), NULL, 0));
 }
 
+/* The compartment's preference, behind that of the stack's own build. */
+static void control_engines(const struct manager *m, int target, __u32 engine[4])
+{
+	const struct build build = build_of(m->options.build, (unsigned)target);
+	__u32 n = 0, i;
+
+	if (build.engine)
+		engine[n++] = build.engine;
+	for (i = 0; i < 4 && n < 4 && m->options.engine[i]; i++)
+		if (m->options.engine[i] != build.engine)
+			engine[n++] = m->options.engine[i];
+	if (n == 1 && build.engine && build.engine != IPSP_ENGINE_OPENSSL)
+		engine[n] = IPSP_ENGINE_OPENSSL;	/* has what others lack */
+}
+
 static int control_config(struct manager *m, int target)
 {
 	struct ipsp_config config = {
@@ -89,7 +104,7 @@ static int control_config(struct manager *m, int target)
 	};
 	struct control_buffer b;
 
-	memcpy(config.engine, m->options.engine, sizeof(config.engine));
+	control_engines(m, target, config.engine);
 	return control_send(m, target, control_record(&b, IPSP_REC_CONFIG, &config,
 						      sizeof(config), NULL, 0));
 }

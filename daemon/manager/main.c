@@ -73,8 +73,30 @@ static void event_attached(struct manager *m, const struct ipsp_event *e)
 		complain("snapshot", err);
 }
 
+/* A fault in a stack, a library, a compiler, a processor: whoever runs this wants to know. */
+static void event_mismatch(const struct manager *m, const struct ipsp_event *e)
+{
+	const struct build build = build_of(m->options.build, e->stack);
+	char name[32];
+	struct text t;
+
+	text_init(&t, name, sizeof(name));
+	build_text(&t, &build);
+	if (e->stack < IPSP_STACKS_MAX)
+		fprintf(stderr, "ipsec-portd: %s: stack %u (%s) was outvoted: ticket %llu handle %u\n", m->name,
+			e->stack, name, (unsigned long long)e->count, e->handle);
+	else
+		fprintf(stderr, "ipsec-portd: %s: stacks disagree and none has a quorum: ticket %llu handle %u\n",
+			m->name, (unsigned long long)e->count, e->handle);
+}
+
 static void event_handle(struct manager *m, const struct ipsp_event *e)
 {
+	if (e->event == IPSP_EVENT_MISMATCH)
+		event_mismatch(m, e);
+	if (e->event == IPSP_EVENT_DEGRADED)
+		fprintf(stderr, "ipsec-portd: %s: DEGRADED: %llu stacks decide, fewer than the quorum of %u\n", m->name,
+			(unsigned long long)e->count, m->options.compartment.quorum);
 	if (e->stack >= IPSP_STACKS_MAX)
 		return;
 	if (e->event == IPSP_EVENT_STACK_ATTACHED) {
@@ -222,15 +244,51 @@ static int help(void)
 	return 0;
 }
 
+static bool options_agree(const struct option_set *o)
+{
+	char room[128];
+	struct text wrong;
+
+	text_init(&wrong, room, sizeof(room));
+	if (option_agrees(o, &wrong))
+		return true;
+	fprintf(stderr, "ipsec-portd: %s: %s\n", o->compartment.name, room);
+	return false;
+}
+
+/* Found out now, not by stacks that never come. */
+static int builds_are_there(const struct manager *m)
+{
+	const struct build *b;
+	char path[PATH_MAX + 64];
+
+	for (b = m->options.build; b->program; b++) {
+		snprintf(path, sizeof(path), "%s%s", m->stack_path, build_suffix(b));
+		if (access(path, X_OK))
+			return complain(path, -errno);
+	}
+	return 0;
+}
+
+static void warn_of_twins(const struct option_set *o)
+{
+	const char *twin = build_twice(o->build, o->compartment.stacks);
+
+	if (twin && o->compartment.quorum > 1)
+		fprintf(stderr, "ipsec-portd: %s: two of its stacks are \"%s\": not diverse, one fault may be in both\n",
+			o->compartment.name, twin);
+}
+
 static int run(struct manager *m, const char *config)
 {
 	int err;
 
-	if (config && config_options(m, config))
+	if ((config && config_options(m, config)) || !options_agree(&m->options) || builds_are_there(m))
 		return 1;
 	/* the stacks inherit it, and what they answer is released where they run */
 	if (CPU_COUNT(&m->options.cpus) && sched_setaffinity(0, sizeof(m->options.cpus), &m->options.cpus))
 		return complain("cpus", -errno);
+	warn_of_twins(&m->options);
 	err = signals_open(m);
 	if (err)
 		return complain("signals", err);

@@ -57,14 +57,42 @@ static int take_engine(struct words *w, const char *name, void *target)
 	}
 }
 
+static int take_yes(struct words *w, const char *name, bool *yes)
+{
+	static const struct word_choice choice[] = { { "no", 0, true }, { "yes", 1, true } };
+	uint32_t value;
+
+	if (word_pick(w, name, WORD_TABLE(choice), &value))
+		return -EINVAL;
+	*yes = value;
+	return 0;
+}
+
 static int take_quorum(struct words *w, const char *name, void *target)
 {
 	struct option_set *o = target;
 
 	if (word_number32(w, name, 1, IPSP_STACKS_MAX, &o->compartment.quorum))
 		return -EINVAL;
-	return o->compartment.quorum == 1 ? 0 :
-	       word_not_served(w, name, w->word[w->at - 1], "1");
+	if (o->compartment.quorum > 1 && o->compartment.mode == IPSP_MODE_SHARE)
+		o->compartment.mode = IPSP_MODE_VOTE;
+	return 0;
+}
+
+static int take_degrade(struct words *w, const char *name, void *target)
+{
+	struct ipsp_compartment *c = &((struct option_set *)target)->compartment;
+	bool degrade;
+
+	if (take_yes(w, name, &degrade))
+		return -EINVAL;
+	c->flags = degrade ? IPSP_COMPARTMENTF_DEGRADE : 0;
+	return 0;
+}
+
+static int take_builds(struct words *w, const char *name, void *target)
+{
+	return build_take(w, name, ((struct option_set *)target)->build);
 }
 
 static int take_cpus(struct words *w, const char *name, void *target)
@@ -157,10 +185,29 @@ static int take_group(struct words *w, const char *name, void *target)
 	return 0;
 }
 
+static int take_sample(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, 100, &((struct option_set *)target)->compartment.sample);
+}
+
+/* How tickets are dealt; or a number: the device's permissions. */
 static int take_mode(struct words *w, const char *name, void *target)
 {
-	return word_number32(w, name, 0, 0777,
-			     &((struct option_set *)target)->compartment.owner_mode);
+	static const char *const modes[] = { "share", "vote", "sample" };
+	struct ipsp_compartment *c = &((struct option_set *)target)->compartment;
+	const char *value = word_peek(w);
+	uint64_t number;
+	__u32 i;
+
+	for (i = IPSP_MODE_SHARE; value && i <= IPSP_MODE_SAMPLE; i++)
+		if (!strcmp(value, modes[i])) {
+			word_next(w);
+			c->mode = i;
+			value = word_peek(w);
+			return i == IPSP_MODE_SAMPLE && value && word_is_number(value, UINT32_MAX, &number) ?
+			       take_sample(w, name, target) : 0;
+		}
+	return word_number32(w, name, 0, 0777, &c->owner_mode);
 }
 
 static int take_mark(struct words *w, const char *name, void *target)
@@ -181,17 +228,6 @@ static int take_default(struct words *w, const char *name, void *target)
 	return 0;
 }
 
-static int take_yes(struct words *w, const char *name, bool *yes)
-{
-	static const struct word_choice choice[] = { { "no", 0, true }, { "yes", 1, true } };
-	uint32_t value;
-
-	if (word_pick(w, name, WORD_TABLE(choice), &value))
-		return -EINVAL;
-	*yes = value;
-	return 0;
-}
-
 static int take_fresh_key(struct words *w, const char *name, void *target)
 {
 	return take_yes(w, name, &((struct option_set *)target)->fresh_key);
@@ -204,7 +240,8 @@ static int take_legacy(struct words *w, const char *name, void *target)
 
 static const struct word_entry option_words[] = {
 	{ "stacks", take_stacks }, { "spares", take_spares },
-	{ "engine", take_engine }, { "quorum", take_quorum },
+	{ "engine", take_engine }, { "quorum", take_quorum }, { "degrade", take_degrade },
+	{ "builds", take_builds }, { "sample", take_sample },
 	{ "cpus", take_cpus }, { "fail", take_fail }, { "deadline", take_deadline },
 	{ "successor", take_successor }, { "ring", take_ring }, { "max-sas", take_handles },
 	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
@@ -234,6 +271,25 @@ int option_parse(struct words *w, struct option_set *o)
 	return word_run(w, WORD_TABLE(option_words), o);
 }
 
+/* What no single word can know. */
+bool option_agrees(const struct option_set *o, struct text *wrong)
+{
+	const struct ipsp_compartment *c = &o->compartment;
+	__u32 stacks = c->stacks ? c->stacks : 1, quorum = c->quorum ? c->quorum : 1;
+
+	if (quorum > stacks)
+		text_add(wrong, "quorum \"%u\": allowed: 1 to %u, as many as there are stacks", quorum, stacks);
+	else if (c->mode != IPSP_MODE_SHARE && !c->quorum)
+		text_add(wrong, "mode \"%s\": allowed: with quorum Q", c->mode == IPSP_MODE_VOTE ? "vote" : "sample");
+	else if (c->mode == IPSP_MODE_SHARE && quorum > 1)
+		text_add(wrong, "mode \"share\": allowed: without quorum; seen: quorum %u", quorum);
+	else if (!c->sample != (c->mode != IPSP_MODE_SAMPLE))
+		text_add(wrong, "sample \"%u\": allowed: 1 to 100 percent, with mode sample", c->sample);
+	else if (c->mode == IPSP_MODE_SHARE && c->flags)
+		text_add(wrong, "degrade \"yes\": allowed: with quorum Q");
+	return !wrong->used;
+}
+
 static void text_number(struct text *t, const char *name, __u32 value, __u32 standard)
 {
 	if (value != standard)
@@ -257,6 +313,18 @@ void option_text(struct text *t, const struct option_set *o)
 	text_add(t, "[compartment]\nfail = %s\n", c->fail ? "open" : "closed");
 	text_number(t, "stacks", c->stacks, 0);
 	text_number(t, "spares", c->spares, 0);
+	if (c->mode == IPSP_MODE_VOTE)
+		text_add(t, "mode = vote\n");
+	if (c->mode == IPSP_MODE_SAMPLE)
+		text_add(t, "mode = sample\nsample = %u\n", c->sample);
+	text_number(t, "quorum", c->quorum, 0);
+	if (c->flags & IPSP_COMPARTMENTF_DEGRADE)
+		text_add(t, "degrade = yes\n");
+	if (o->build[0].program) {
+		text_add(t, "builds = ");
+		build_list_text(t, o->build);
+		text_add(t, "\n");
+	}
 	text_number(t, "deadline", c->deadline_ms, 0);
 	text_number(t, "successor", c->successor_ms, 0);
 	text_number(t, "ring", c->down_size, 0);

@@ -5,6 +5,7 @@
 
 #include <sched.h>
 
+#include "build.h"
 #include "ipsec_port.h"
 #include "text.h"
 #include "word.h"
@@ -16,6 +17,7 @@ struct option_set {
 	bool default_drop;
 	bool fresh_key;
 	bool legacy;			/* weak algorithms, and none, are taken */
+	struct build build[IPSP_STACKS_MAX];	/* of each stack by its index; empty: all are `own` */
 	__u32 engine[4];		/* preference: IPSP_ENGINE_*, 0 ends it; empty: the default */
 };
 
@@ -23,6 +25,8 @@ struct option_set {
 bool option_is_name(const char *name);
 void option_init(struct option_set *o, const char *name);
 int option_parse(struct words *w, struct option_set *o);
+/* Its words go together; false: `wrong` says which do not. */
+bool option_agrees(const struct option_set *o, struct text *wrong);
 /* One line `word = value` for each that differs from the default. */
 void option_text(struct text *t, const struct option_set *o);
 /* E[,E...], the default's where the list is empty. */

@@ -412,13 +412,29 @@ static int no_engine(struct words *w, const struct ipsp_sa *sa, const struct opt
 			 asked, has);
 }
 
+static int no_build(struct words *w, const struct ipsp_sa *sa, const struct build *b)
+{
+	char name[32];
+	struct text t;
+
+	text_init(&t, name, sizeof(name));
+	build_text(&t, b);
+	return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of build %s; it has: esp in mode transport or "
+			 "tunnel, with rfc4106(gcm(aes)) of 288 bits or rfc7539esp(chacha20,poly1305), ICV 128",
+			 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "", sa->auth.name,
+			 name);
+}
+
 int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_set *options)
 {
+	const struct build lacks = build_lacks(options->build, sa);
 	const char *weak = state_weakness(sa);
 
 	if (weak && !options->legacy)
 		return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s\": too weak; allowed: in a compartment with "
 				 "legacy yes", weak);
+	if (lacks.program)
+		return no_build(w, sa, &lacks);
 	return algorithm_engine(sa, options->engine) ? 0 : no_engine(w, sa, options);
 }
 
