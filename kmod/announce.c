@@ -102,14 +102,25 @@ static int announce_locked(struct compartment *c, int target, struct ipsp_record
 	return 0;
 }
 
+/* What changes what is held is for all stacks, and of an id. */
+static bool announce_is_valid(const struct ipsp_record *rec, int target)
+{
+	const struct ipsp_acquired *a = (const struct ipsp_acquired *)(rec + 1);
+
+	return (rec->type != IPSP_REC_RELEASE && rec->type != IPSP_REC_REFUSE) ||
+	       (target == IPSP_TARGET_ALL && a->acquire);
+}
+
 int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u32 *generation)
 {
 	struct protect_list *list = NULL;
+	u64 point;
 	int err;
 
 	lockdep_assert_held(&c->admin);
 	if (target < IPSP_TARGET_ALL ||
-	    target >= (int)(c->config.stacks + c->config.spares))
+	    target >= (int)(c->config.stacks + c->config.spares) ||
+	    !announce_is_valid(rec, target))
 		return -EINVAL;
 	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
 		list = ipsp_protect_prepare(c, (struct ipsp_policy *)(rec + 1),
@@ -121,7 +132,10 @@ int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u3
 	spin_lock_bh(&c->lock);
 	err = announce_locked(c, target, rec, list);
 	*generation = c->generation;
+	point = c->fifo[IPSP_DIR_OUT].next;
 	spin_unlock_bh(&c->lock);
+	if (!err && target == IPSP_TARGET_ALL)
+		ipsp_hold_told(c, rec, point);
 	if (err && list)
 		ipsp_protect_discard(list);
 	if (err == -EAGAIN)

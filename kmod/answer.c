@@ -428,6 +428,13 @@ static u32 answer_drop(struct stack *s, struct ticket *t, const struct reply *r)
 	return 0;
 }
 
+/* Out of the order, until the id is released; hold.c. */
+static u32 answer_hold(struct stack *s, struct ticket *t, const struct reply *r)
+{
+	t->acquire = r->answer.acquire;
+	return t->acquire ? 0 : IPSP_BROKEN_VERDICT;
+}
+
 static u32 answer_toobig(struct stack *s, struct ticket *t, const struct reply *r)
 {
 	u32 floor = t->skb->protocol == htons(ETH_P_IP) ? IPSP_MTU_FLOOR4 : IPSP_MTU_FLOOR6;
@@ -451,7 +458,7 @@ static const answer_fn answer_table[3][IPSP_VERDICT_TOOBIG + 1] = {
 		[IPSP_VERDICT_CLASSIFY] = answer_classify,
 		[IPSP_VERDICT_BYPASS] = answer_bypass,
 		[IPSP_VERDICT_DROP] = answer_drop,
-		[IPSP_VERDICT_HOLD] = answer_not_served,
+		[IPSP_VERDICT_HOLD] = answer_hold,
 	},
 	[TICKET_PROTECT] = {
 		[IPSP_VERDICT_TRANSFORMED] = answer_transformed_out,
@@ -560,6 +567,17 @@ static u32 answer_note(struct stack *s, const struct ipsp_record *rec, const u8 
 	return 0;
 }
 
+/* What it needs an SA for: the manager's to judge. */
+static u32 answer_acquire(struct stack *s, const struct ipsp_record *rec, const u8 *from)
+{
+	struct ipsp_acquire acquire;
+
+	if (rec->control_len != sizeof(acquire) || rec->data_len)
+		return IPSP_BROKEN_RECORD;
+	answer_copy(from + sizeof(*rec), &acquire, sizeof(acquire));
+	return ipsp_hold_acquire(s->c, &acquire);
+}
+
 /* All behind the ticket is 0: the band, and what is reserved. */
 static bool answer_is_plain(const struct ipsp_record *rec)
 {
@@ -577,7 +595,7 @@ static u32 answer_record(struct stack *s, const struct ipsp_record *rec, const u
 		return answer_one(s, rec, from);
 	if (rec->type == IPSP_REC_NOTE)
 		return answer_note(s, rec, from);
-	return rec->type == IPSP_REC_ACQUIRE ? IPSP_BROKEN_NOT_SERVED : IPSP_BROKEN_RECORD;
+	return rec->type == IPSP_REC_ACQUIRE ? answer_acquire(s, rec, from) : IPSP_BROKEN_RECORD;
 }
 
 /* All that was submitted when we looked; 0 or IPSP_BROKEN_*. */

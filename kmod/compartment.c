@@ -50,6 +50,7 @@ static const struct config_field {
 	{ FIELD(fail), CHANGES_TO_0, IPSP_FAIL_CLOSED, IPSP_FAIL_OPEN },
 	{ FIELD(deadline_ms), CHANGES, 100, 60000 },
 	{ FIELD(successor_ms), CHANGES, 1000, 60000 },
+	{ FIELD(hold_ms), CHANGES, 5000, 60000 },
 	{ FIELD(down_size), FIXED, IPSP_RING_DEFAULT, IPSP_RING_MAX },
 	{ FIELD(up_size), FIXED, IPSP_RING_DEFAULT, IPSP_RING_MAX },
 	{ FIELD(handles_max), FIXED, 1024, 65536 },
@@ -104,6 +105,7 @@ static void compartment_free(struct compartment *c)
 	ipsp_protect_compartment_exit(c);
 	ipsp_poison_exit(c);
 	ipsp_dissent_exit(c);
+	ipsp_hold_exit(c);
 	xa_destroy(&c->handles);
 	ipsp_stats_compartment_exit(c);
 	kfree(c);
@@ -137,6 +139,7 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
 	ipsp_mailbox_init(&c->mailbox);
 	ipsp_poison_init(c);
 	ipsp_dissent_init(c);
+	ipsp_hold_init(c);
 	/* the first cannot be undone before it was tried, the others can */
 	if (ipsp_deal_compartment_init(c) || ipsp_flow_table_init(c) ||
 	    ipsp_stats_compartment_init(c)) {
@@ -154,7 +157,8 @@ static struct compartment *compartment_new(struct net *net, const struct ipsp_co
  *   packets in hooks found it by a rule, which held it for an RCU grace period longer
  *                    than any reader; what they capture is refused: gone;
  *   stacks           broken, their works flushed; the struct ends with its file;
- *   tickets          dropped and released by ipsp_deal_compartment_end;
+ *   tickets          dropped and released by ipsp_deal_compartment_end, held ones by
+ *                    ipsp_hold_end;
  *   flows            flushed; the last waiting packet or ticket puts them;
  *   handles          unlinked; diverted dsts, tickets and flows put them, and a work that
  *                    the namespace's end waits for puts us;
@@ -171,6 +175,7 @@ static void compartment_end(struct compartment *c)
 	c->gone = true;
 	spin_unlock_bh(&c->lock);
 	ipsp_deal_compartment_end(c);
+	ipsp_hold_end(c);
 	ipsp_handle_compartment_exit(c);
 	ipsp_flow_flush(c);
 	ipsp_port_forget(c);
@@ -360,6 +365,7 @@ void ipsp_compartment_device_gone(struct net_device *dev)
 		if (net_eq(c->net, dev_net(dev))) {
 			ipsp_flow_flush(c);
 			ipsp_deal_device_gone(c, dev);
+			ipsp_hold_device_gone(c, dev);
 		}
 	mutex_unlock(&ipsp_compartment_mutex);
 }

@@ -11,6 +11,7 @@
 #include "ipsec_port.h"
 #include "flow.h"
 #include "deal.h"
+#include "hold.h"
 #include "mailbox.h"
 #include "stats.h"
 
@@ -22,7 +23,7 @@ struct stack;
  * goes), one for each open port file, rule, handle and flow. `gone` is set before the
  * list's reference is dropped: from then on nothing is captured, dealt or attached.
  *
- * Locks, outermost first: ipsp_compartment_mutex, admin, lock, fifo/flow/counter
+ * Locks, outermost first: ipsp_compartment_mutex, admin, lock, holds, fifo/flow/counter
  * spinlocks. `lock` and all inside it are taken with bottom halves off.
  */
 struct compartment {
@@ -47,6 +48,7 @@ struct compartment {
 	u64 stackless_since;		/* ns; since when not enough share; 0 = they do; under lock */
 	struct protect_list __rcu *protect;	/* written under admin */
 	struct flow_table flows;
+	struct holds holds;
 	struct xarray handles;		/* id -> struct handle, written under admin */
 	u32 handle_next;		/* ids go round, so that none is soon used again */
 	struct mailbox mailbox;		/* manager and admins */

@@ -23,7 +23,7 @@ static int control_features(struct net *net, void *arg)
 	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE |
 		      IPSP_FEATURE_QUORUM |
 		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP | IPSP_FEATURE_RELAY |
-		      IPSP_FEATURE_LIMITS | IPSP_FEATURE_AH;
+		      IPSP_FEATURE_LIMITS | IPSP_FEATURE_AH | IPSP_FEATURE_HOLD;
 	f->stacks_max = IPSP_STACKS_MAX;
 	f->rules_max = IPSP_RULES_MAX;
 	f->window_max = IPSP_WINDOW_MAX;

@@ -348,6 +348,15 @@ u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk
 	return reason;
 }
 
+u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t)
+{
+	t->state = TICKET_UNDEALT;
+	t->deaths = 0;
+	t->dealt_at = 0;
+	t->verdict = 0;
+	return deal_enqueue(c, t);
+}
+
 /* ---- capture: outbound --------------------------------------------------------------- */
 
 static u32 packet_header_len(const struct sk_buff *skb)

@@ -53,6 +53,8 @@ struct ticket {
 	u16 verdict;			/* 0: none yet */
 	u16 reason;
 	u32 answer_mtu;
+	u32 acquire;			/* HOLD: the id */
+	unsigned long hold_until;	/* jiffies; 0: never held; hold.c */
 	struct handle *answer_handle;	/* referenced; CLASSIFY */
 	struct sk_buff *answer;		/* list by ->next, built and checked */
 	struct list_head run;		/* unprotect: earlier tickets, whose packets it holds */
@@ -91,6 +93,8 @@ void ipsp_deal_compartment_exit(struct compartment *c);	/* last reference: memor
  */
 u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk_buff *skb,
 		       u16 flags);
+/* A classify ticket that was out of the order is a new one; IPSP_DROP_*: it is the caller's. */
+u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t);
 void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 		       u16 flags);
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,

@@ -293,6 +293,8 @@ void ipsp_flow_device_gone(struct flow *f, const struct net_device *dev,
 		if (asked_holds(a, dev)) {
 			list_move_tail(&a->list, gone);
 			f->queued--;
+			if (f->hold)
+				ipsp_hold_sub(f, a->skb);
 		}
 	spin_unlock_bh(&f->lock);
 }
@@ -376,11 +378,11 @@ static u32 flow_queue(struct flow *f, struct asked *a, enum flow_state *state)
 	spin_lock_bh(&f->lock);
 	*state = f->state;
 	if (f->state == FLOW_ASKING) {
-		if (f->queued < FLOW_QUEUE) {
+		reason = f->queued >= FLOW_QUEUE ? IPSP_DROP_ASKING :
+			 f->hold ? ipsp_hold_add(f, a->skb) : 0;
+		if (!reason) {
 			list_add_tail(&a->list, &f->queue);
 			f->queued++;
-		} else {
-			reason = IPSP_DROP_ASKING;
 		}
 	}
 	spin_unlock_bh(&f->lock);

@@ -11,6 +11,7 @@
 struct compartment;
 struct dst_entry;
 struct handle;
+struct hold;
 
 /*
  * state     packets of it                             moved by
@@ -37,9 +38,11 @@ struct flow {
 	struct dst_entry __rcu *dst;	/* diverted dst last used; divert.c */
 	u32 length;			/* of the packet that asked */
 	unsigned long used;		/* jiffies */
-	spinlock_t lock;		/* protects state, queue */
+	spinlock_t lock;		/* protects state, queue, hold and what is held */
 	struct list_head queue;		/* struct asked */
 	u32 queued;
+	struct hold *hold;		/* its ticket is held under this id; hold.c */
+	u32 held_packets, held_bytes;	/* as counted there */
 };
 
 #define FLOW_BUCKET	8		/* entries in one bucket; the oldest gives way */

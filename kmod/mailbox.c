@@ -29,6 +29,7 @@ struct message {
 
 static const u32 mailbox_max[] = {
 	[MESSAGE_EVENT] = 256,
+	[MESSAGE_ACQUIRE] = 64,
 	[MESSAGE_REQUEST] = 64,
 	[MESSAGE_REPLY] = U32_MAX,	/* one for each admin, who asks one thing at a time */
 };
@@ -105,25 +106,32 @@ static void mailbox_unlink(struct mailbox *m, struct message *msg)
 
 /* ---- events ---------------------------------------------------------------------- */
 
-static bool event_add(struct mailbox *m, const struct ipsp_event *event)
+/* One of the kernel's own, of one control part. */
+static bool record_add(struct mailbox *m, enum message_kind kind, u16 type, const void *part,
+		       u32 len)
 {
-	u32 size = ALIGN(sizeof(struct ipsp_record) + sizeof(*event), IPSP_ALIGN);
-	struct message *msg = message_new(MESSAGE_EVENT, size, GFP_ATOMIC);
+	u32 size = ALIGN(sizeof(struct ipsp_record) + len, IPSP_ALIGN);
+	struct message *msg = message_new(kind, size, GFP_ATOMIC);
 	struct ipsp_record *rec;
 
 	if (!msg)
 		return false;
 	rec = message_record(msg);
 	rec->len = size;
-	rec->type = IPSP_REC_EVENT;
-	rec->control_len = sizeof(*event);
+	rec->type = type;
+	rec->control_len = len;
 	rec->data_offset = size;
 	rec->band = IPSP_BAND_CONTROL;
-	memcpy(rec + 1, event, sizeof(*event));
+	memcpy(rec + 1, part, len);
 	if (!mailbox_add(m, m->manager, msg))
 		return true;
 	message_free(msg);
 	return false;
+}
+
+static bool event_add(struct mailbox *m, const struct ipsp_event *event)
+{
+	return record_add(m, MESSAGE_EVENT, IPSP_REC_EVENT, event, sizeof(*event));
 }
 
 /* Stands in the queue where the lost ones would. */
@@ -172,6 +180,17 @@ void ipsp_mailbox_mismatch(struct compartment *c, u32 stack, u32 handle, u64 tic
 				.count = ticket };
 
 	event_post(&c->mailbox, &e, NULL);
+}
+
+bool ipsp_mailbox_acquire(struct compartment *c, const struct ipsp_acquire *a)
+{
+	struct mailbox *m = &c->mailbox;
+	bool told;
+
+	spin_lock_bh(&m->lock);
+	told = record_add(m, MESSAGE_ACQUIRE, IPSP_REC_ACQUIRE, a, sizeof(*a));
+	spin_unlock_bh(&m->lock);
+	return told;
 }
 
 /* ---- who is there ---------------------------------------------------------------- */

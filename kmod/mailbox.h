@@ -13,13 +13,13 @@ struct compartment;
 struct pid;
 struct port_file;
 
-enum message_kind { MESSAGE_EVENT, MESSAGE_REQUEST, MESSAGE_REPLY };
+enum message_kind { MESSAGE_EVENT, MESSAGE_ACQUIRE, MESSAGE_REQUEST, MESSAGE_REPLY };
 
 /* Of a compartment. Each manager's and admin's messages are in its port_file. */
 struct mailbox {
 	spinlock_t lock;		/* protects all below but `wait`, and every `messages` */
 	wait_queue_head_t wait;		/* for a message, for room, for the end */
-	u32 queued[3];			/* unread ones, by kind */
+	u32 queued[4];			/* unread ones, by kind */
 	u32 lost;			/* events that did not fit since the last EVENT_LOST */
 	struct port_file *manager;	/* NULL: none */
 	struct list_head admins;	/* struct port_file */
@@ -40,6 +40,8 @@ void ipsp_mailbox_event_of(struct compartment *c, u32 event, u32 cause, u32 hand
 
 /* A stack, ~0: nobody can say which, answered a ticket of that handle otherwise than most. */
 void ipsp_mailbox_mismatch(struct compartment *c, u32 stack, u32 handle, u64 ticket);
+/* What a stack needs an SA for; any context. false: no manager, or it has enough to read. */
+bool ipsp_mailbox_acquire(struct compartment *c, const struct ipsp_acquire *a);
 
 /* Under c->admin, as manager or admin. -EBUSY: there is a manager, and its mm lives. */
 int ipsp_mailbox_enter(struct port_file *p, u32 role);

@@ -135,6 +135,8 @@ static const struct control_kind {
 	CONTROL(SA_UPDATE, ipsp_sa, IPSP_RECF_SECRET),
 	CONTROL(SA_DELETE, ipsp_sa, IPSP_RECF_SECRET),
 	CONTROL(POLICY, ipsp_policy, 0),
+	CONTROL(RELEASE, ipsp_acquired, 0),
+	CONTROL(REFUSE, ipsp_acquired, 0),
 	CONTROL(TIME, ipsp_time, 0),
 	CONTROL(CONFIG, ipsp_config, 0),
 	CONTROL(SNAPSHOT_BEGIN, ipsp_snapshot, 0),
@@ -161,8 +163,7 @@ static int control_check(struct ipsp_record *rec, u32 size)
 	    memchr_inv(rec->reserved8, 0, sizeof(rec->reserved8)) ||
 	    memchr_inv(rec->reserved, 0, sizeof(rec->reserved)))
 		return -EINVAL;
-	if (rec->type == IPSP_REC_RELEASE || rec->type == IPSP_REC_REFUSE ||
-	    rec->type == IPSP_REC_FLUSH)
+	if (rec->type == IPSP_REC_FLUSH)
 		return -EOPNOTSUPP;
 	for (i = 0; i < ARRAY_SIZE(control_kinds); i++)
 		if (control_kinds[i].type == rec->type)

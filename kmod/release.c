@@ -182,6 +182,8 @@ static void release_emit(struct compartment *c, struct list_head *run)
 	list_for_each_entry_safe(t, next, run, list) {
 		list_del(&t->list);
 		trace_ipsp_release(c->config.name, t->number, t->verdict);
+		if (t->verdict == IPSP_VERDICT_HOLD && ipsp_hold_keep(c, t))
+			continue;
 		release_kind[t->kind](c, t);
 		ipsp_deal_ticket_free(t);
 	}

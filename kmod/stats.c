@@ -78,6 +78,8 @@ static u64 stats_memory(struct compartment *c)
 				 (u64)c->config.down_size + c->config.up_size;
 	if (c->config.mode != IPSP_MODE_SHARE)
 		bytes += 2 * FIFO_SLOTS * sizeof(void *);
+	bytes += atomic_read(&c->holds.bytes) +
+		 (u64)READ_ONCE(c->holds.tickets) * sizeof(struct ticket);
 	for (i = 0; i < ARRAY_SIZE(c->fifo); i++)
 		bytes += c->fifo[i].bytes + (u64)c->fifo[i].length * sizeof(struct ticket);
 	return bytes;
@@ -102,6 +104,7 @@ static void stats_compartment(struct compartment *c, struct ipsp_stats *out)
 	stats_sum(c, out);
 	out->counter[IPSP_COUNT_PENDING] = c->fifo[IPSP_DIR_OUT].length +
 					   c->fifo[IPSP_DIR_IN].length;
+	out->counter[IPSP_COUNT_HELD] = READ_ONCE(c->holds.tickets);
 	out->memory = stats_memory(c);
 	spin_unlock_bh(&c->lock);
 }

@@ -25,8 +25,8 @@
  *                              `confirm`; with IPSP_DELF_RULES_DROP those rules drop from
  *                              here on. Its manager and stacks end by themselves; see poll
  *   IPSP_CTL_COMPARTMENT_SET   in: ipsp_compartment; only stacks, spares, fail_open,
- *                              deadline, successor, mark, sample and flags may differ
- *                              from what was given. With fewer stacks, those whose index is too
+ *                              deadline, successor, hold_ms, mark, sample and flags may
+ *                              differ from what was given. With fewer stacks, those whose index is too
  *                              high get no more tickets, and end when all of theirs
  *                              are answered (see 6)
  *   IPSP_CTL_COMPARTMENT_GET   in: name, or "" and index >= 0 to list this
@@ -128,7 +128,7 @@
  *     MERGED       not served: a ticket is merged by the answer that holds it
  *     BYPASS       classify only; refused under `protect` and by the protect list
  *     DROP         `reason` IPSP_DROP_*
- *     HOLD         classify only, `acquire` (not served yet)
+ *     HOLD         classify only, `acquire`; see 8
  *     TOOBIG       protect only: `mtu`, for the sender
  *   Anything else breaks the attachment.
  *
@@ -205,6 +205,20 @@
  *   that goes: each of them ends in ECONNREFUSED at once; one that does not answer for
  *   ten seconds: ETIMEDOUT. A dump goes at its reader's pace. Messages are zeroed when
  *   they leave the relay's memory, answers when their reader has them or closes.
+ *
+ * 8. Holding packets for a key exchange
+ *   A stack that finds a policy without SA sends ACQUIRE, with the id that the manager gave
+ *   with the policy, and answers HOLD with it. The ticket leaves the order and is `held`;
+ *   the packets of its flow wait. ACQUIRE goes to the manager: of an id at most 8
+ *   destinations a second, each once; none while 64 are unread.
+ *
+ *   RELEASE of the id, put by CONTROL behind the SA's record, asks each of its held flows
+ *   again: the held ticket ends as `rehired`, a new one is captured, and the flow's packets
+ *   leave in their order. A policy change does so with all ids. REFUSE drops them, `no-sa`,
+ *   and whatever else is answered HOLD with the id within a second. What has been held for
+ *   `hold_ms`, counted from its first HOLD, is dropped `hold-expired`; so is what exceeds
+ *   128 packets or 512 KiB of an id, or 1024 flows or 8 MiB of the compartment. RELEASE and
+ *   REFUSE are for all stacks (`target` -1).
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H
@@ -353,7 +367,8 @@ struct ipsp_compartment {
 	/* in */
 	__u32 spares;			/* more that may attach; SET: 0 is none */
 	__u32 sample;			/* SAMPLE: percent, 1..100; else 0 */
-	__u32 reserved[4];
+	__u32 hold_ms;			/* HOLD lasts so long; default 5000, 1..60000 */
+	__u32 reserved[3];
 };
 
 #define IPSP_DELF_RULES_DROP	(1u << 0)	/* rules that name it turn into drop */
@@ -888,7 +903,7 @@ struct ipsp_policy {
 };
 
 struct ipsp_acquired {
-	__u32 acquire;
+	__u32 acquire;			/* not 0 */
 	__u32 reserved[7];
 };
 

@@ -39,7 +39,7 @@
 	X(16, CLASSIFY, RECORD, NONE, "a reserved byte", d->rec.reserved8[1] = 1) \
 	X(17, CLASSIFY, RECORD, NONE, "a reserved word", d->rec.reserved[6] = 1) \
 	X(18, CLASSIFY, RECORD, NONE, "a reserved word of the answer", d->answer.reserved[2] = 1) \
-	X(19, CLASSIFY, NOT_SERVED, NONE, "an ACQUIRE, not served yet", d->rec.type = IPSP_REC_ACQUIRE) \
+	X(19, CLASSIFY, RECORD, NONE, "an ACQUIRE of an answer's length", d->rec.type = IPSP_REC_ACQUIRE) \
 	X(20, CLASSIFY, INDEX, NONE, "an index beyond the ring", d->publish = IPSP_RING_MIN * 4) \
 	X(21, CLASSIFY, INDEX, NONE, "an index that goes back", d->publish = 0u - 64) \
 	X(22, CLASSIFY, INDEX, NONE, "half a record", d->publish -= 8) \
@@ -58,7 +58,7 @@
 	X(44, PROTECT, VERDICT, NONE, "CLASSIFY for a packet", (d->answer.verdict = IPSP_VERDICT_CLASSIFY, lie_bare(d))) \
 	X(45, PROTECT, VERDICT, NONE, "BYPASS for a packet", (d->answer.verdict = IPSP_VERDICT_BYPASS, lie_bare(d))) \
 	X(46, UNPROTECT, VERDICT, NONE, "BYPASS for ESP", (d->answer.verdict = IPSP_VERDICT_BYPASS, lie_bare(d))) \
-	X(47, CLASSIFY, NOT_SERVED, NONE, "HOLD, not served yet", d->answer.verdict = IPSP_VERDICT_HOLD) \
+	X(47, CLASSIFY, VERDICT, NONE, "HOLD for no id", d->answer.verdict = IPSP_VERDICT_HOLD) \
 	X(48, UNPROTECT, NOT_SERVED, NONE, "MERGED without its head", \
 	  (d->answer.verdict = IPSP_VERDICT_MERGED, lie_bare(d))) \
 	X(49, CLASSIFY, VERDICT, NONE, "DROP for a reason of the kernel's", \
