@@ -104,7 +104,7 @@ $(B)/obj/%.o: %.c Makefile
 tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
-$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child))
+$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child acquire reply))
 $(B)/tests/test_lifetime: $(B)/obj/daemon/manager/lifetime.o
 $(B)/tests/test_lifetime: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
@@ -137,7 +137,7 @@ fuzz: $(fuzzers)
 fuzz_objects = $(patsubst %.c,$(B)/obj-fuzz/%.o,$(1))
 $(B)/fuzz/fuzz_config: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,config mark))
 $(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control -Wl,--wrap=mark_begin
-$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,admin control database event lifetime mark policy sa))
+$(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,acquire admin control database event lifetime mark policy reply sa))
 $(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 $(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
 $(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)

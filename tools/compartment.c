@@ -204,7 +204,7 @@ static int compartment_del(const struct portctl *p, const char *name, struct wor
 /* The rest is fixed when a compartment is made. */
 static int is_changeable(const char *word)
 {
-	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "mark",
+	static const char *const changeable[] = { "stacks", "spares", "fail", "deadline", "successor", "hold", "mark",
 						  "degrade", "sample" };
 	size_t i;
 
@@ -253,7 +253,7 @@ static int compartment_set(const struct portctl *p, const char *name, struct wor
 	for (i = w->at; i < w->count; i += 2)
 		if (!is_changeable(w->word[i]))
 			return portctl_usage("compartment set: \"%.60s\": allowed: stacks, spares, fail, "
-					     "deadline, successor, mark, degrade, sample", w->word[i]);
+					     "deadline, successor, hold, mark, degrade, sample", w->word[i]);
 	option_init(&o, name);
 	o.compartment.flags = now.flags;
 	o.compartment.fail = now.fail;

@@ -10,6 +10,8 @@
 
 #define TRANSFORM_OVERHEAD (ESP_OVERHEAD > AH_OVERHEAD ? ESP_OVERHEAD : AH_OVERHEAD)
 #define TRANSFORM_HEAD (sizeof(struct ipsp_record) + sizeof(struct ipsp_answer))
+#define TRANSFORM_ACQUIRE ((sizeof(struct ipsp_record) + sizeof(struct ipsp_acquire) + IPSP_ALIGN - 1) & \
+			   ~(IPSP_ALIGN - 1ul))
 
 struct transform {
 	struct sad sad;
@@ -113,6 +115,48 @@ static size_t answer_finish(struct turn *turn)
 
 /* ---- classify ---------------------------------------------------------------------------- */
 
+/* Host-length: this packet's own. */
+static void acquire_selector(struct ipsp_selector *s, const struct ipsp_tuple *tuple)
+{
+	memcpy(s->source, tuple->source, 16);
+	memcpy(s->destination, tuple->destination, 16);
+	s->source_prefix = s->destination_prefix = tuple->family == 4 ? 32 : 128;
+	s->family = tuple->family;
+	s->protocol = tuple->protocol;
+	s->source_last = s->destination_last = 0xffff;
+	if (tuple->has_ports) {
+		s->source_first = s->source_last = tuple->source_port;
+		s->destination_first = s->destination_last = tuple->destination_port;
+	}
+	s->ifindex = tuple->ifindex;
+	s->if_id = tuple->if_id;
+	s->mark = tuple->mark;
+	s->mark_mask = tuple->mark ? UINT32_MAX : 0;
+}
+
+/* An ACQUIRE, and the answer behind it. */
+static void classify_hold(struct turn *turn, const struct ipsp_policy_entry *policy, const struct ipsp_tuple *tuple)
+{
+	struct ipsp_record *rec = turn->up;
+	struct ipsp_acquire *acquire = (struct ipsp_acquire *)(rec + 1);
+
+	memset(rec, 0, TRANSFORM_ACQUIRE);
+	rec->len = TRANSFORM_ACQUIRE;
+	rec->type = IPSP_REC_ACQUIRE;
+	rec->control_len = sizeof(*acquire);
+	rec->data_offset = TRANSFORM_ACQUIRE;
+	acquire->acquire = policy->acquire;
+	acquire->policy = policy->protect.index;
+	acquire->label = turn->packet->label;
+	acquire_selector(&acquire->selector, tuple);
+	turn->up = (struct ipsp_record *)((uint8_t *)rec + TRANSFORM_ACQUIRE);
+	turn->answer = (struct ipsp_answer *)(turn->up + 1);
+	turn->out = (uint8_t *)turn->up + TRANSFORM_HEAD;
+	answer_begin(turn);
+	turn->answer->verdict = IPSP_VERDICT_HOLD;
+	turn->answer->acquire = policy->acquire;
+}
+
 static void classify_apply(struct transform *t, struct turn *turn,
 			   const struct ipsp_policy_entry *policy, const struct ipsp_tuple *tuple)
 {
@@ -126,6 +170,8 @@ static void classify_apply(struct transform *t, struct turn *turn,
 	if (!sa) {
 		if (policy->template_[0].optional)
 			turn->answer->verdict = IPSP_VERDICT_BYPASS;
+		else if (policy->acquire)
+			classify_hold(turn, policy, tuple);
 		else
 			answer_drop(turn, IPSP_DROP_NO_SA);
 		return;
@@ -422,7 +468,9 @@ size_t transform_room(const struct ipsp_record *down)
 
 	if (!transform_find(down))
 		return (room + IPSP_ALIGN - 1) & ~(size_t)(IPSP_ALIGN - 1);
-	if (down->type == IPSP_REC_PROTECT)
+	if (down->type == IPSP_REC_CLASSIFY)
+		room += TRANSFORM_ACQUIRE;
+	else if (down->type == IPSP_REC_PROTECT)
 		room += down->data_len + (size_t)packet->stamp[0].count *
 			(TRANSFORM_OVERHEAD + SEGMENT_HEADER_MAX);
 	else if (down->type == IPSP_REC_UNPROTECT)
@@ -447,7 +495,7 @@ static size_t transform_ticket(struct transform *t, const struct transform_type 
 	transform_flush(t);
 	answer_begin(&turn);
 	type->ticket(t, &turn);
-	return answer_finish(&turn);
+	return answer_finish(&turn) + (size_t)((uint8_t *)turn.up - (uint8_t *)up);
 }
 
 static size_t transform_note(void *up, uint16_t reason)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * transform - the stack's one entry: a down record in, at most one up record out
+ * transform - the stack's one entry: a down record in, at most one answer out
  *
  * Theory of operation
  *
@@ -51,10 +51,11 @@ struct transform *transform_init(struct arena *arena, const struct transform_con
 size_t transform_room(const struct ipsp_record *down);
 
 /*
- * Handles one whole down record, whose `len` bytes are there. Writes at most one whole
- * up record to `up` (64-byte aligned) and returns its length, a multiple of 64:
+ * Handles one whole down record, whose `len` bytes are there. Writes whole up records
+ * to `up` (64-byte aligned) and returns their length, a multiple of 64:
  *   a ticket gives one ANSWER, or is merged into the one right before `up`, which
  *   then grows; the length is what it takes from `up` on, and may be 0;
+ *   a question whose policy lacks an SA gives an ACQUIRE and behind it its ANSWER;
  *   a control record gives nothing (0), or a NOTE with a reason when it was refused;
  *   TRANSFORM_NO_ROOM: nothing was read, changed or written.
  */

@@ -76,6 +76,10 @@ static void words_rest(struct compartment_words *w, const struct keyd_policy *p)
 	compartment_word(w, "%u", p->info.priority);
 	compartment_word(w, "action");
 	compartment_word(w, p->info.action == XFRM_POLICY_BLOCK ? "block" : "allow");
+	if (p->info.dir == XFRM_POLICY_OUT && p->info.action == XFRM_POLICY_ALLOW && p->templates) {
+		compartment_word(w, "acquire");
+		compartment_word(w, "%u", p->info.index);
+	}
 	if (p->mark.v | p->mark.m) {
 		compartment_word(w, "mark");
 		compartment_word(w, "%u", p->mark.v);

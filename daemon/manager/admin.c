@@ -18,6 +18,8 @@ struct request {
 	struct text *out;
 	__u32 flags;
 	__u32 start, next;		/* of a list: entries said before; where the next reply begins */
+	__u64 id;
+	bool is_later;			/* it is replied to when there is something to say */
 };
 
 static int admin_fail(struct request *r, const char *what, int err)
@@ -367,6 +369,15 @@ static int manager_stacks(struct request *r)
 	return 0;
 }
 
+/* ---- acquire ------------------------------------------------------------------------------- */
+
+static int acquire_wait_line(struct request *r)
+{
+	r->is_later = true;
+	acquire_wait(r->m, r->id);
+	return 0;
+}
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -384,6 +395,7 @@ static const struct {
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
 	{ "events", "list", events_list },
+	{ "acquire", "wait", acquire_wait_line },
 	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
 	{ "manager", "stacks", manager_stacks },
 };
@@ -417,32 +429,6 @@ static int admin_split(const char *data, __u32 length, const char **word)
 	return at < length ? -1 : n;
 }
 
-static void admin_reply(struct manager *m, const struct ipsp_record *request, int status,
-			const struct text *out, __u32 next)
-{
-	static struct {
-		_Alignas(64) char bytes[IPSP_ADMIN_MAX + 256];
-	} b;
-	struct ipsp_record *rec = (struct ipsp_record *)b.bytes;
-	struct ipsp_admin *admin = (struct ipsp_admin *)(rec + 1);
-	__u32 at = 128;
-
-	memset(b.bytes, 0, at);
-	rec->type = IPSP_REC_ADMIN_REPLY;
-	rec->control_len = sizeof(*admin);
-	rec->data_offset = at;
-	rec->data_len = (__u32)out->used;
-	rec->len = (at + rec->data_len + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
-	memcpy(b.bytes + at, out->base, out->used);
-	memset(b.bytes + at + out->used, 0, rec->len - at - out->used);
-	admin->id = ((const struct ipsp_admin *)(request + 1))->id;
-	admin->status = status;
-	admin->start = next;
-	if (write(m->fd, b.bytes, rec->len) < 0 && errno != ENOENT)
-		fprintf(stderr, "ipsec-portd: reply: %s\n", strerror(errno));
-	explicit_bzero(&b, rec->len);
-}
-
 void admin_answer(struct manager *m, struct ipsp_record *rec)
 {
 	static char room[IPSP_ADMIN_MAX - 256];
@@ -450,7 +436,7 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 	const char *word[WORD_COUNT_MAX];
 	struct words w;
 	struct text out;
-	struct request r = { m, &w, &out, admin->flags, admin->start, 0 };
+	struct request r = { m, &w, &out, admin->flags, admin->start, 0, admin->id, false };
 	int n = admin_split((const char *)rec + rec->data_offset, rec->data_len, word);
 
 	text_init(&out, room, sizeof(room));
@@ -462,7 +448,8 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 	} else {
 		w.status = 0;
 	}
-	admin_reply(m, rec, w.status, &out, w.status ? 0 : r.next);
+	if (!r.is_later)
+		reply_send(m, admin->id, w.status, &out, w.status ? 0 : r.next);
 	explicit_bzero(room, out.used);
 	explicit_bzero(rec, rec->len);
 }

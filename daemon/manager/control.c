@@ -70,6 +70,14 @@ int control_policy(struct manager *m, int target, __u32 operation,
 						      entry, count * sizeof(*entry)));
 }
 
+int control_acquired(struct manager *m, __u16 type, __u32 acquire)
+{
+	struct ipsp_acquired a = { .acquire = acquire };
+	struct control_buffer b;
+
+	return control_send(m, IPSP_TARGET_ALL, control_record(&b, type, &a, sizeof(a), NULL, 0));
+}
+
 static int control_mark(struct manager *m, int target, __u16 type)
 {
 	struct ipsp_snapshot s = { .sas = m->database->sas, .policies = m->database->policies };

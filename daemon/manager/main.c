@@ -131,6 +131,8 @@ static void port_readable(struct manager *m)
 	while ((got = read(m->fd, b.bytes, sizeof(b.bytes))) > 0) {
 		if (rec->type == IPSP_REC_EVENT)
 			event_handle(m, (struct ipsp_event *)(rec + 1));
+		else if (rec->type == IPSP_REC_ACQUIRE)
+			acquire_handle(m, (struct ipsp_acquire *)(rec + 1));
 		else if (rec->type == IPSP_REC_ADMIN_REQUEST)
 			admin_answer(m, rec);
 	}

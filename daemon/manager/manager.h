@@ -8,7 +8,8 @@
  *   control   records to the stacks: SA, policy, snapshot
  *   encap     sockets for ESP in UDP
  *   child     the stack processes
- *   admin     requests of ipsec-portctl: a table of commands
+ *   admin     requests of ipsec-portctl: a table of commands; reply: what they get
+ *   acquire   packets that wait for an SA: to the keying agent
  *   lifetime  what becomes of an SA at its limits; event: what was told of it
  *   mark      on disk, how far the numbers of keys from files may have gone
  */
@@ -107,6 +108,7 @@ int policy_delete(struct manager *m, uint32_t at);
 int control_sa(struct manager *m, int target, __u16 type, const struct ipsp_sa *sa);
 int control_policy(struct manager *m, int target, __u32 operation,
 		   const struct ipsp_policy_entry *entry, uint32_t count);
+int control_acquired(struct manager *m, __u16 type, __u32 acquire);	/* RELEASE or REFUSE */
 int control_snapshot(struct manager *m, int target);
 
 /* lifetime.c */
@@ -140,6 +142,14 @@ void child_detached(struct manager *m, unsigned index, pid_t pid);
 int child_all_ready(const struct manager *m);
 /* "ready", "starting", "waits", or "crash-loop": it is started ever later. */
 const char *child_state(const struct child *c);
+
+/* acquire.c */
+void acquire_handle(struct manager *m, const struct ipsp_acquire *a);
+void acquire_wait(struct manager *m, __u64 request);	/* the agent asks for the next ones */
+void acquire_sa_came(struct manager *m, const struct ipsp_sa *sa);
+
+/* reply.c: to the admin whose request has that id; 0, or -errno: -ENOENT, it has gone */
+int reply_send(struct manager *m, __u64 request, int status, const struct text *out, __u32 next);
 
 /* admin.c */
 void admin_answer(struct manager *m, struct ipsp_record *request);

@@ -123,6 +123,7 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 	entry->used = DATABASE_USED | (kept ? DATABASE_KEPT : 0);
 	m->database->sas++;
 	encap_open(m, &entry->sa);
+	acquire_sa_came(m, &entry->sa);
 	return 0;
 }
 

@@ -95,37 +95,43 @@ static int request_wait(int fd)
 	return n < 0 ? -errno : n ? 0 : -ETIMEDOUT;
 }
 
-static int request_exchange(int fd, struct device_buffer *b, struct device_reply *reply)
-{
-	struct ipsp_record *rec = (struct ipsp_record *)b->bytes;
-	struct ipsp_admin *admin = (struct ipsp_admin *)(rec + 1);
-	int err;
+static struct device_buffer buffer;
 
-	if (write(fd, b->bytes, rec->len) < 0)
-		return -errno;
-	err = request_wait(fd);
-	if (err)
-		return err;
-	if (read(fd, b->bytes, sizeof(b->bytes)) < 0)
+int device_send(int fd, __u32 flags, __u32 start, const char *const *word, int count)
+{
+	const struct ipsp_record *rec = (const struct ipsp_record *)buffer.bytes;
+	int err = request_fill(&buffer, flags, start, word, count);
+
+	if (!err && write(fd, buffer.bytes, rec->len) < 0)
+		err = -errno;
+	explicit_bzero(&buffer, sizeof(buffer));
+	return err;
+}
+
+int device_receive(int fd, struct device_reply *reply)
+{
+	const struct ipsp_record *rec = (const struct ipsp_record *)buffer.bytes;
+	const struct ipsp_admin *admin = (const struct ipsp_admin *)(rec + 1);
+
+	if (read(fd, buffer.bytes, sizeof(buffer.bytes)) < 0)
 		return -errno;
 	reply->status = admin->status;
 	reply->next = admin->start;
 	reply->length = rec->data_len < IPSP_ADMIN_MAX ? rec->data_len : IPSP_ADMIN_MAX - 1;
-	memcpy(reply->text, b->bytes + rec->data_offset, reply->length);
+	memcpy(reply->text, buffer.bytes + rec->data_offset, reply->length);
 	reply->text[reply->length] = '\0';
+	explicit_bzero(&buffer, sizeof(buffer));
 	return 0;
 }
 
 int device_ask(int fd, __u32 flags, const char *const *word, int count,
 	       struct device_reply *reply)
 {
-	static struct device_buffer buffer;
-	int err = request_fill(&buffer, flags, reply->next, word, count);
+	int err = device_send(fd, flags, reply->next, word, count);
 
 	if (!err)
-		err = request_exchange(fd, &buffer, reply);
-	explicit_bzero(&buffer, sizeof(buffer));
-	return err;
+		err = request_wait(fd);
+	return err ? err : device_receive(fd, reply);
 }
 
 int device_request(const char *name, __u32 flags, const char *const *word, int count,

@@ -30,5 +30,8 @@ int device_request(const char *name, __u32 flags, const char *const *word, int c
 /* The same at a port that is open and attached as an admin. */
 int device_ask(int fd, __u32 flags, const char *const *word, int count,
 	       struct device_reply *reply);
+/* Its two halves, for who does not wait: poll says when there is a reply. */
+int device_send(int fd, __u32 flags, __u32 start, const char *const *word, int count);
+int device_receive(int fd, struct device_reply *reply);
 
 #endif

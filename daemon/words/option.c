@@ -121,6 +121,11 @@ static int take_successor(struct words *w, const char *name, void *target)
 			     &((struct option_set *)target)->compartment.successor_ms);
 }
 
+static int take_hold(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, 60000, &((struct option_set *)target)->compartment.hold_ms);
+}
+
 static int take_ring(struct words *w, const char *name, void *target)
 {
 	struct ipsp_compartment *c = &((struct option_set *)target)->compartment;
@@ -243,7 +248,7 @@ static const struct word_entry option_words[] = {
 	{ "engine", take_engine }, { "quorum", take_quorum }, { "degrade", take_degrade },
 	{ "builds", take_builds }, { "sample", take_sample },
 	{ "cpus", take_cpus }, { "fail", take_fail }, { "deadline", take_deadline },
-	{ "successor", take_successor }, { "ring", take_ring }, { "max-sas", take_handles },
+	{ "successor", take_successor }, { "hold", take_hold }, { "ring", take_ring }, { "max-sas", take_handles },
 	{ "max-policies", take_policies }, { "max-flows", take_flows }, { "owner", take_owner },
 	{ "group", take_group }, { "mode", take_mode }, { "mark", take_mark },
 	{ "default", take_default }, { "fresh-key", take_fresh_key },
@@ -327,6 +332,7 @@ void option_text(struct text *t, const struct option_set *o)
 	}
 	text_number(t, "deadline", c->deadline_ms, 0);
 	text_number(t, "successor", c->successor_ms, 0);
+	text_number(t, "hold", c->hold_ms, 0);
 	text_number(t, "ring", c->down_size, 0);
 	text_number(t, "max-sas", o->sas_max, 1024);
 	text_number(t, "max-policies", o->policies_max, 4096);

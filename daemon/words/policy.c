@@ -54,6 +54,12 @@ static int take_index(struct words *w, const char *name, void *target)
 	return word_number32(w, name, 1, UINT32_MAX, &line->entry->protect.index);
 }
 
+/* What a packet without SA is held under, until a key exchange has made one. */
+static int take_acquire(struct words *w, const char *name, void *target)
+{
+	return word_number32(w, name, 1, UINT32_MAX, &((struct policy_line *)target)->entry->acquire);
+}
+
 static int take_mark(struct words *w, const char *name, void *target)
 {
 	struct ipsp_selector *s = &((struct policy_line *)target)->entry->protect.selector;
@@ -182,7 +188,7 @@ static const struct word_entry policy_words[] = {
 	{ "code*", take_selector_word }, { "dev*", take_selector_word },
 	{ "dir", take_direction }, { "action", take_action }, { "priority", take_priority },
 	{ "index", take_index }, { "ptype", take_ptype }, { "mark", take_mark },
-	{ "if_id", take_if_id }, { "tmpl*", take_template },
+	{ "if_id", take_if_id }, { "acquire", take_acquire }, { "tmpl*", take_template },
 };
 
 int policy_parse(struct words *w, struct ipsp_policy_entry *entry)

@@ -76,8 +76,8 @@ static void test_letters(void)
 	LETTER(EINVAL, l.rec.type = IPSP_REC_PROTECT);
 	LETTER(EINVAL, l.rec.type = IPSP_REC_ANSWER);
 	LETTER(EINVAL, l.rec.type = IPSP_REC_EVENT);
-	LETTER(EOPNOTSUPP, l.rec.type = IPSP_REC_RELEASE);
-	LETTER(EOPNOTSUPP, l.rec.type = IPSP_REC_REFUSE);
+	LETTER(EINVAL, l.rec.type = IPSP_REC_RELEASE);
+	LETTER(EINVAL, l.rec.type = IPSP_REC_REFUSE);
 	LETTER(EOPNOTSUPP, l.rec.type = IPSP_REC_FLUSH);
 	LETTER(EINVAL, l.rec.type = IPSP_REC_SA_ADD);
 	LETTER(EINVAL, l.rec.flags = IPSP_RECF_NOMERGE);
