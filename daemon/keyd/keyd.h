@@ -16,6 +16,7 @@
  *   info         counts of both databases
  *   lifetime     what expires by time, bytes, packets
  *   mapping      what comes from behind a NAT that gave it another name
+ *   acquire      what a policy needs an SA for: ACQUIRE
  *   compartment  requests to the manager
  *   opener       opens ports for the unprivileged part
  *   jail         the system calls that are left to it
@@ -38,6 +39,7 @@
 #define KEYD_ATTR_MAX	KEYD_SA_DIR
 #define KEYD_BYTES_MAX	640		/* of an algorithm or an ESN window, name included */
 #define KEYD_TEXT_MAX	256
+#define SA_LARVAL_SECONDS 30		/* as net.core.xfrm_acq_expires */
 #ifndef XFRM_MAX_DEPTH
 #define XFRM_MAX_DEPTH	6		/* the kernel's own header has it */
 #endif
@@ -99,6 +101,8 @@ struct keyd {
 	int relay;			/* /dev/ipsec-port/xfrm */
 	int opener;			/* who opens ports */
 	int port;			/* of the compartment, role admin; -1: not open */
+	int acquire;			/* the same, with a request that waits; -1: not open */
+	int64_t acquire_retry;		/* seconds, when to try again */
 	const char *compartment;
 	struct keyd_store *store;
 	bool over;
@@ -160,6 +164,10 @@ void sa_told_expired(struct keyd *k, struct keyd_sa *sa, bool hard, __u32 portid
 void sa_recover(struct keyd *k);
 bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family);
 
+/* The larval one that stands for an exchange about such a state, and has no SPI yet. */
+struct keyd_sa *sa_find_asked(struct keyd *k, const struct xfrm_usersa_info *like, const struct xfrm_mark *mark,
+			      __u32 if_id);
+
 /* sa_verify.c */
 int sa_verify(struct request *r, const struct xfrm_usersa_info *info);
 
@@ -201,6 +209,12 @@ int policy_verify_type(struct request *r);
 void policy_read_use(struct keyd *k, const struct keyd_policy *p);
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags);
+
+/* acquire.c */
+void acquire_open(struct keyd *k);		/* if it is not, and it is time */
+void acquire_readable(struct keyd *k);
+void acquire_lost(struct keyd *k);
+void acquire_line(struct keyd *k, const char *line);	/* one thing that the manager needs an SA for */
 
 /* migrate.c, aevent.c, info.c */
 int migrate_new(struct request *r);

@@ -90,15 +90,21 @@ static int give_up_root(void)
 
 static void loop(struct keyd *k)
 {
-	struct pollfd p = { .fd = k->relay, .events = POLLIN };
+	struct pollfd p[2] = { { .fd = k->relay, .events = POLLIN }, { .events = POLLIN } };
 
 	while (!k->over && !told_to_end) {
-		if (poll(&p, 1, lifetime_timeout(k)) < 0 && errno != EINTR)
+		acquire_open(k);
+		p[1].fd = k->acquire;
+		if (poll(p, 2, k->acquire < 0 ? 1000 : lifetime_timeout(k)) < 0 && errno != EINTR)
 			return;
-		if (p.revents & POLLIN)
+		if (p[0].revents & POLLIN)
 			relay_readable(k);
-		else if (p.revents & (POLLERR | POLLHUP))
+		else if (p[0].revents & (POLLERR | POLLHUP))
 			return;
+		if (p[1].revents & POLLIN)
+			acquire_readable(k);
+		else if (p[1].revents & (POLLERR | POLLHUP))
+			acquire_lost(k);
 		lifetime_run(k);
 	}
 }
@@ -175,7 +181,7 @@ int main(int argc, char **argv)
 		{ "store", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static struct keyd k = { .port = -1 };
+	static struct keyd k = { .port = -1, .acquire = -1 };
 	const char *store = NULL;
 	int c;
 

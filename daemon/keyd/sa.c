@@ -8,8 +8,6 @@
 
 #include "keyd.h"
 
-#define LARVAL_SECONDS 30		/* as net.core.xfrm_acq_expires */
-
 bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family)
 {
 	return family == AF_INET ? a->a4 == b->a4 : !memcmp(a, b, sizeof(*a));
@@ -44,6 +42,21 @@ static struct keyd_sa *sa_find_larval(struct keyd *k, __u32 seq, __u8 proto, con
 	for (; seq && at < end; at++)
 		if (at->state == SA_LARVAL && at->info.seq == seq && at->info.id.proto == proto &&
 		    at->info.family == family && address_equal(&at->info.id.daddr, daddr, family))
+			return at;
+	return NULL;
+}
+
+struct keyd_sa *sa_find_asked(struct keyd *k, const struct xfrm_usersa_info *like, const struct xfrm_mark *mark,
+			      __u32 if_id)
+{
+	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+
+	for (; at < end; at++)
+		if (at->state == SA_LARVAL && !at->info.id.spi && at->info.id.proto == like->id.proto &&
+		    at->info.family == like->family && at->info.mode == like->mode &&
+		    at->info.reqid == like->reqid && at->if_id == if_id && (mark->v & at->mark.m) == at->mark.v &&
+		    address_equal(&at->info.id.daddr, &like->id.daddr, like->family) &&
+		    address_equal(&at->info.saddr, &like->saddr, like->family))
 			return at;
 	return NULL;
 }
@@ -221,17 +234,19 @@ static int sa_change(struct request *r, struct keyd_sa *sa)
 int sa_new(struct request *r)
 {
 	const struct xfrm_usersa_info *info = r->body;
+	struct keyd_sa *old, *larval;
 	struct xfrm_mark mark;
-	struct keyd_sa *old;
 	int err = sa_verify(r, info);
 
 	if (err)
 		return err;
 	request_mark(r, &mark);
 	old = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
-	if (r->head->nlmsg_type == XFRM_MSG_NEWSA)
-		return old ? -EEXIST : sa_add(r, sa_find_larval(r->k, info->seq, info->id.proto,
-								&info->id.daddr, info->family));
+	if (r->head->nlmsg_type == XFRM_MSG_NEWSA) {
+		larval = sa_find_larval(r->k, info->seq, info->id.proto, &info->id.daddr, info->family) ?:
+			 sa_find_asked(r->k, info, &mark, request_u32(r, XFRMA_IF_ID, 0));
+		return old ? -EEXIST : sa_add(r, larval);
+	}
 	if (!old)
 		return -ESRCH;
 	return old->state == SA_LARVAL ? sa_add(r, old) : sa_change(r, old);
@@ -423,28 +438,10 @@ static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
 	info->lft.hard_byte_limit = XFRM_INF;
 	info->lft.soft_packet_limit = XFRM_INF;
 	info->lft.hard_packet_limit = XFRM_INF;
-	info->lft.hard_add_expires_seconds = LARVAL_SECONDS;
+	info->lft.hard_add_expires_seconds = SA_LARVAL_SECONDS;
 	info->curlft.add_time = (__u64)time(NULL);
 	sa->if_id = request_u32(r, XFRMA_IF_ID, 0);
 	request_mark(r, &sa->mark);
-}
-
-/* What an ALLOCSPI that found none left behind; the next one of its like takes it. */
-static struct keyd_sa *sa_find_nameless(struct request *r, const struct xfrm_userspi_info *p,
-					const struct xfrm_mark *mark)
-{
-	struct keyd_sa *at = store_sas(r->k), *end = at + r->k->store->sas;
-	const struct xfrm_usersa_info *want = &p->info;
-
-	for (; at < end; at++)
-		if (at->state == SA_LARVAL && !at->info.id.spi && at->info.id.proto == want->id.proto &&
-		    at->info.family == want->family && at->info.mode == want->mode &&
-		    at->info.reqid == want->reqid && at->if_id == request_u32(r, XFRMA_IF_ID, 0) &&
-		    (mark->v & at->mark.m) == at->mark.v &&
-		    address_equal(&at->info.id.daddr, &want->id.daddr, want->family) &&
-		    address_equal(&at->info.saddr, &want->saddr, want->family))
-			return at;
-	return NULL;
 }
 
 int sa_alloc_spi(struct request *r)
@@ -461,12 +458,12 @@ int sa_alloc_spi(struct request *r)
 		return err;
 	request_mark(r, &mark);
 	sa = sa_find_larval(r->k, p->info.seq, p->info.id.proto, &p->info.id.daddr, p->info.family);
-	if (sa) {
+	if (sa && sa->info.id.spi) {
 		sa_answer(r, sa);
 		return 0;
 	}
 	spi = spi_find(r, p, &mark);
-	sa = sa_find_nameless(r, p, &mark) ?: store_new_sa(r->k);
+	sa = sa ?: sa_find_asked(r->k, &p->info, &mark, request_u32(r, XFRMA_IF_ID, 0)) ?: store_new_sa(r->k);
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	larval_init(sa, r, spi);

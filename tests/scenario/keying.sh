@@ -80,6 +80,7 @@ charon_files() {
 				remote_ts = $5
 				esp_proposals = ${esp:-aes128gcm16}
 				mode = ${mode:-tunnel}
+				${start:+start_action = $start}
 			} }
 		} }
 		secrets { ike { secret = "0shared1secret2of3both" } }

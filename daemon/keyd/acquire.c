@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * acquire.c - what the compartment needs an SA for, as ACQUIRE to the IKE daemons
+ *
+ * A second port, on which a request is always out: the manager replies when there is something. As in the kernel a
+ * larval SA without SPI stands for the exchange: while it is there the same is not asked again, a new SA of its kind
+ * takes its place, and its end is told by EXPIRE.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "keyd.h"
+#include "words/device.h"
+
+#define ACQUIRE_RETRY 1			/* seconds, where there is no manager */
+
+struct wanted {				/* the packet that asked */
+	unsigned int policy, proto, ports, sport, dport, dev, if_id, mark;
+	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
+};
+
+/* ---- the larval SA ------------------------------------------------------------------------ */
+
+static bool acquire_address_is_any(const xfrm_address_t *a, __u16 family)
+{
+	static const xfrm_address_t any;
+
+	return address_equal(a, &any, family);
+}
+
+static int acquire_selector(struct xfrm_selector *s, const struct wanted *w, __u16 family)
+{
+	memset(s, 0, sizeof(*s));
+	if (inet_pton(family, w->src, &s->saddr) != 1 || inet_pton(family, w->dst, &s->daddr) != 1)
+		return -EINVAL;
+	s->family = family;
+	s->prefixlen_s = s->prefixlen_d = family == AF_INET ? 32 : 128;
+	s->proto = (__u8)w->proto;
+	s->sport = htons((__u16)w->sport);
+	s->dport = htons((__u16)w->dport);
+	if (!w->ports)
+		s->sport = s->dport = 0;
+	s->sport_mask = s->dport_mask = 0xffff;
+	s->ifindex = (int)w->dev;
+	return 0;
+}
+
+/* The template's addresses, or the packet's where it has none. */
+static void acquire_info(struct xfrm_usersa_info *info, const struct keyd_policy *p, const struct xfrm_selector *s)
+{
+	const struct xfrm_user_tmpl *t = &p->template_[0];
+
+	memset(info, 0, sizeof(*info));
+	info->id = t->id;
+	info->saddr = t->saddr;
+	info->family = t->family;
+	if (acquire_address_is_any(&info->id.daddr, t->family))
+		info->id.daddr = s->daddr;
+	if (acquire_address_is_any(&info->saddr, t->family))
+		info->saddr = s->saddr;
+	info->sel = *s;
+	info->mode = t->mode;
+	info->reqid = t->reqid;
+	info->lft.soft_byte_limit = info->lft.hard_byte_limit = XFRM_INF;
+	info->lft.soft_packet_limit = info->lft.hard_packet_limit = XFRM_INF;
+	info->lft.hard_add_expires_seconds = SA_LARVAL_SECONDS;
+	info->curlft.add_time = (__u64)time(NULL);
+}
+
+static struct keyd_sa *acquire_larval(struct keyd *k, const struct keyd_policy *p, const struct xfrm_usersa_info *info)
+{
+	struct keyd_sa *sa = store_new_sa(k);
+
+	if (!sa)
+		return NULL;
+	sa->info = *info;
+	sa->mark = p->mark;
+	sa->if_id = p->if_id;
+	sa->info.seq = ++k->store->next_seq ?: ++k->store->next_seq;
+	store_named(k, sa);
+	sa->state = SA_LARVAL;
+	return sa;
+}
+
+/* ---- ACQUIRE ------------------------------------------------------------------------------ */
+
+static struct nl_msg *acquire_message(const struct keyd_policy *p, const struct keyd_sa *sa)
+{
+	struct xfrm_userpolicy_type main_type = { .type = XFRM_POLICY_TYPE_MAIN };
+	struct nl_msg *m = nlmsg_alloc_size(4096);
+	struct xfrm_user_acquire *a;
+
+	if (!m || !nlmsg_put(m, 0, 0, XFRM_MSG_ACQUIRE, sizeof(*a), 0)) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	a = nlmsg_data(nlmsg_hdr(m));
+	a->id = sa->info.id;
+	a->saddr = sa->info.saddr;
+	a->sel = sa->info.sel;
+	a->policy = p->info;
+	a->aalgos = p->template_[0].aalgos;
+	a->ealgos = p->template_[0].ealgos;
+	a->calgos = p->template_[0].calgos;
+	a->seq = sa->info.seq;
+	nla_put(m, XFRMA_TMPL, (int)(p->templates * sizeof(p->template_[0])), p->template_);
+	nla_put(m, XFRMA_POLICY_TYPE, sizeof(main_type), &main_type);
+	sa_message_mark(m, &p->mark);
+	if (p->if_id)
+		nla_put_u32(m, XFRMA_IF_ID, p->if_id);
+	return m;
+}
+
+static struct keyd_policy *acquire_policy(struct keyd *k, __u32 index)
+{
+	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+
+	for (; at < end; at++)
+		if (at->state == SA_VALID && at->info.index == index)
+			return at->info.dir == XFRM_POLICY_OUT && at->templates ? at : NULL;
+	return NULL;
+}
+
+static void acquire_ask(struct keyd *k, const struct wanted *w)
+{
+	const struct keyd_policy *p = acquire_policy(k, w->policy);
+	struct xfrm_usersa_info info;
+	struct xfrm_selector s;
+	struct keyd_sa *sa;
+
+	if (!p || acquire_selector(&s, w, strchr(w->src, ':') ? AF_INET6 : AF_INET))
+		return;
+	acquire_info(&info, p, &s);
+	if (sa_find_asked(k, &info, &p->mark, p->if_id))
+		return;
+	sa = acquire_larval(k, p, &info);
+	if (sa)
+		relay_multicast(k, XFRMNLGRP_ACQUIRE, acquire_message(p, sa));
+}
+
+void acquire_line(struct keyd *k, const char *line)
+{
+	struct wanted w = { 0 };
+
+	if (sscanf(line, "policy %u src %45s dst %45s proto %u ports %u sport %u dport %u dev %u if_id %u mark %u",
+		   &w.policy, w.src, w.dst, &w.proto, &w.ports, &w.sport, &w.dport, &w.dev, &w.if_id, &w.mark) == 10)
+		acquire_ask(k, &w);
+}
+
+/* ---- the port ----------------------------------------------------------------------------- */
+
+static void acquire_close(struct keyd *k)
+{
+	if (k->acquire >= 0)
+		close(k->acquire);
+	k->acquire = -1;
+	k->acquire_retry = time(NULL) + ACQUIRE_RETRY;
+}
+
+static int acquire_send(struct keyd *k)
+{
+	static const char *const wait[] = { "acquire", "wait" };
+
+	return device_send(k->acquire, 0, 0, wait, 2);
+}
+
+void acquire_open(struct keyd *k)
+{
+	if (k->acquire >= 0 || time(NULL) < k->acquire_retry)
+		return;
+	k->acquire = opener_ask(k->opener, k->compartment);
+	if (k->acquire < 0 || device_attach(k->acquire, IPSP_ROLE_ADMIN, 0) || acquire_send(k))
+		acquire_close(k);
+}
+
+/* No manager any more, or another one: that one is asked. */
+void acquire_lost(struct keyd *k)
+{
+	acquire_close(k);
+	k->acquire_retry = 0;
+	acquire_open(k);
+}
+
+void acquire_readable(struct keyd *k)
+{
+	static struct device_reply reply;
+	char *line, *end;
+
+	if (device_receive(k->acquire, &reply) || reply.status) {
+		acquire_close(k);
+		return;
+	}
+	if (acquire_send(k))
+		acquire_close(k);
+	for (line = reply.text; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		acquire_line(k, line);
+	}
+}
