@@ -28,6 +28,18 @@ static unsigned int handles_made, handles_gone, deletes;	/* by HANDLE_ADD, HANDL
 
 /* ---- the kernel --------------------------------------------------------------------------- */
 
+static unsigned int released, refused;	/* by RELEASE and REFUSE: the last id */
+
+static void hear(const struct ipsp_record *rec)
+{
+	const struct ipsp_acquired *a = (const struct ipsp_acquired *)(rec + 1);
+
+	if (rec->type == IPSP_REC_RELEASE)
+		released = a->acquire;
+	else if (rec->type == IPSP_REC_REFUSE)
+		refused = a->acquire;
+}
+
 int __wrap_ioctl(int fd, unsigned long number, ...);
 int __wrap_ioctl(int fd, unsigned long number, ...)
 {
@@ -61,6 +73,7 @@ int __wrap_ioctl(int fd, unsigned long number, ...)
 	}
 	ck_assert_uint_eq(number, IPSP_IOC_CONTROL);
 	deletes += ((struct ipsp_record *)(uintptr_t)((struct ipsp_control *)arg)->record)->type == IPSP_REC_SA_DELETE;
+	hear((struct ipsp_record *)(uintptr_t)((struct ipsp_control *)arg)->record);
 	errno = EPIPE;
 	return refuses ? -1 : 0;
 }
@@ -81,6 +94,7 @@ static void setup(void)
 	refuses = 0;
 	refuses_handle = 0;
 	handles_made = handles_gone = deletes = 0;
+	released = refused = 0;
 }
 
 /* ---- what was left ------------------------------------------------------------------------- */
@@ -276,6 +290,132 @@ START_TEST(test_replace_full)
 }
 END_TEST
 
+/* ---- what packets wait for ------------------------------------------------------------------- */
+
+#define ID 6
+
+/* A policy that needs an SA of reqid 3, and a packet of it. */
+static struct ipsp_acquire asked(void)
+{
+	struct ipsp_acquire a = { .acquire = ID, .policy = 1 };
+
+	left.head.sas = 0;
+	left.sa[1].used = 0;
+	left.policy[0].acquire = ID;
+	left.policy[0].action = IPSP_POLICY_APPLY;
+	left.policy[0].templates = 1;
+	left.policy[0].template_[0] = (struct ipsp_template){ .reqid = 3, .family = 4, .protocol = 50,
+							      .mode = IPSP_SA_TUNNEL };
+	left.policy[0].protect.selector.family = 4;
+	left.policy[0].protect.selector.destination[0] = 10;
+	left.policy[0].protect.selector.destination_prefix = 8;
+	ck_assert_int_eq(database_open(&m), 0);
+	a.selector = (struct ipsp_selector){ .source = { 10, 1, 0, 7 }, .destination = { 10, 2, 0, 9 }, .family = 4,
+					     .source_prefix = 32, .destination_prefix = 32, .protocol = 17,
+					     .source_first = 4000, .source_last = 4000, .destination_first = 53,
+					     .destination_last = 53 };
+	return a;
+}
+
+static int sa_of(uint32_t reqid, uint32_t spi)
+{
+	struct state_line line = { .sa = left.sa[1].sa };
+
+	line.sa.mode = IPSP_SA_TUNNEL;
+	line.sa.reqid = reqid;
+	line.sa.spi = spi;
+	return sa_add(&m, &line);
+}
+
+/* What an agent reads: the text, and of which request. */
+static const char *reply(int fd, uint64_t request)
+{
+	static _Alignas(64) char bytes[4096];
+	const struct ipsp_record *rec = (const struct ipsp_record *)bytes;
+	ssize_t got;
+
+	memset(bytes, 0, sizeof(bytes));
+	got = read(fd, bytes, sizeof(bytes) - 1);
+	ck_assert_int_ge(got, 128);
+	ck_assert_uint_eq(rec->type, IPSP_REC_ADMIN_REPLY);
+	ck_assert_uint_eq(((const struct ipsp_admin *)(rec + 1))->id, request);
+	return bytes + rec->data_offset;
+}
+
+START_TEST(test_acquire_without_agent)
+{
+	struct ipsp_acquire a = asked();
+
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(refused, ID);
+	ck_assert_uint_eq(released, 0);
+}
+END_TEST
+
+START_TEST(test_acquire)
+{
+	struct ipsp_acquire a = asked();
+	int pair[2];
+
+	ck_assert_int_eq(pipe(pair), 0);
+	m.fd = pair[1];
+	acquire_wait(&m, 42);
+	acquire_handle(&m, &a);
+	ck_assert_str_eq(reply(pair[0], 42), "policy 1 src 10.1.0.7 dst 10.2.0.9 proto 17 ports 1 sport 4000 dport 53 "
+			 "dev 0 if_id 0 mark 0\n");
+	ck_assert_int_eq(sa_of(4, 1), 0);
+	ck_assert_uint_eq(released, 0);			/* not one that it waits for */
+	ck_assert_int_eq(sa_of(3, 2), 0);
+	ck_assert_uint_eq(released, ID);
+	released = 0;
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(released, ID);		/* asked before that SA was known */
+	ck_assert_uint_eq(refused, 0);
+}
+END_TEST
+
+/* Between two requests of the agent nothing is lost; one that has gone is found out. */
+START_TEST(test_acquire_between)
+{
+	struct ipsp_acquire a = asked();
+	int pair[2];
+
+	ck_assert_int_eq(pipe(pair), 0);
+	m.fd = pair[1];
+	acquire_wait(&m, 42);
+	acquire_handle(&m, &a);
+	reply(pair[0], 42);
+	a.selector.destination[3] = 10;
+	acquire_handle(&m, &a);
+	acquire_wait(&m, 43);
+	ck_assert_ptr_nonnull(strstr(reply(pair[0], 43), "dst 10.2.0.10 "));
+	ck_assert_uint_eq(refused, 0);
+	acquire_wait(&m, 44);
+	acquire_wait(&m, 45);				/* another agent: the one before it has its reply */
+	ck_assert_str_eq(reply(pair[0], 44), "");
+	m.fd = -1;
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(refused, ID);
+}
+END_TEST
+
+/* What a stack makes up: no such id, another policy's, a packet that is not its. */
+START_TEST(test_acquire_made_up)
+{
+	struct ipsp_acquire a = asked();
+
+	a.acquire = ID + 1;
+	acquire_handle(&m, &a);
+	a = asked();
+	a.policy = 2;
+	acquire_handle(&m, &a);
+	a = asked();
+	a.selector.destination[0] = 11;
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(refused + released, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("database");
@@ -291,6 +431,10 @@ int main(void)
 	tcase_add_test(c, test_replace_refused_limits);
 	tcase_add_loop_test(c, test_replace_not_told, 0, 2);
 	tcase_add_test(c, test_replace_full);
+	tcase_add_test(c, test_acquire_without_agent);
+	tcase_add_test(c, test_acquire);
+	tcase_add_test(c, test_acquire_between);
+	tcase_add_test(c, test_acquire_made_up);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

@@ -473,18 +473,130 @@ static int policy(__u16 type, __u8 dir, __u32 priority)
 	return send_it();
 }
 
+/* ---- ACQUIRE ------------------------------------------------------------------------------- */
+
+#define ASKED "policy 1 src 10.1.0.7 dst 10.2.0.9 proto 17 ports 1 sport 4000 dport 53 dev 0 if_id 0 mark 0"
+
+static bool asks(const char *line)
+{
+	memset(&heard, 0, sizeof(heard));
+	acquire_line(&k, line);
+	return heard.multicasts == 1 && heard.event == XFRM_MSG_ACQUIRE;
+}
+
+static const void *told_attribute(int type, size_t size)
+{
+	const struct nlmsghdr *m = (const struct nlmsghdr *)heard.told;
+	struct nlattr *a = nlmsg_find_attr((struct nlmsghdr *)m, sizeof(struct xfrm_user_acquire), type);
+
+	ck_assert_ptr_nonnull(a);
+	ck_assert_uint_eq((size_t)nla_len(a), size);
+	return nla_data(a);
+}
+
+/* As the kernel builds it: the template's addresses, the packet's where it has none; ports whole. */
+START_TEST(acquire_as_the_kernel)
+{
+	const struct xfrm_user_acquire *a = nlmsg_data((struct nlmsghdr *)heard.told);
+	const struct xfrm_user_tmpl *t;
+
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	ck_assert(asks(ASKED));
+	ck_assert_uint_eq(((struct nlmsghdr *)heard.told)->nlmsg_pid, 0);
+	ck_assert_uint_eq(a->id.daddr.a4, htonl(0x0a090002));
+	ck_assert_uint_eq(a->id.spi, 0);
+	ck_assert_uint_eq(a->id.proto, IPPROTO_ESP);
+	ck_assert_uint_eq(a->saddr.a4, htonl(0x0a010007));
+	ck_assert_uint_eq(a->sel.saddr.a4, htonl(0x0a010007));
+	ck_assert_uint_eq(a->sel.daddr.a4, htonl(0x0a020009));
+	ck_assert_uint_eq(a->sel.family, AF_INET);
+	ck_assert_uint_eq(a->sel.prefixlen_s + a->sel.prefixlen_d, 64);
+	ck_assert_uint_eq(a->sel.proto, 17);
+	ck_assert_uint_eq(ntohs(a->sel.sport), 4000);
+	ck_assert_uint_eq(ntohs(a->sel.dport), 53);
+	ck_assert_uint_eq(a->sel.sport_mask & a->sel.dport_mask, 0xffff);
+	ck_assert_uint_eq(a->policy.index, 1);
+	ck_assert_uint_eq(a->policy.sel.family, AF_INET);
+	ck_assert_uint_eq(a->policy.priority, 100);
+	ck_assert_uint_ne(a->seq, 0);
+	t = told_attribute(XFRMA_TMPL, sizeof(*t));
+	ck_assert_uint_eq(t->reqid, 3);
+	told_attribute(XFRMA_POLICY_TYPE, sizeof(struct xfrm_userpolicy_type));
+	ck_assert_uint_eq(k.store->sas, 1);
+	ck_assert_uint_eq(store_sas(&k)->state, SA_LARVAL);
+	ck_assert_uint_eq(store_sas(&k)->info.seq, a->seq);
+}
+END_TEST
+
+/* The same is not asked while its larval SA is there; one of its kind, whatever its sequence number, takes its place. */
+START_TEST(acquire_damped)
+{
+	__u32 by_seq;
+
+	for (by_seq = 0; by_seq < 2; by_seq++) {
+		ck_assert_int_eq(policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 100), 0);
+		ck_assert(asks(ASKED));
+		ck_assert(!asks(ASKED));
+		ck_assert_int_eq(heard.multicasts, 0);
+		state(XFRM_MSG_NEWSA, 0x3001 + by_seq)->saddr.a4 = htonl(0x0a010007);
+		((struct xfrm_usersa_info *)nlmsg_data(head))->reqid = 3;
+		((struct xfrm_usersa_info *)nlmsg_data(head))->seq = by_seq ? store_sas(&k)[1].info.seq : 0;
+		aead("rfc4106(gcm(aes))", 160);
+		ck_assert_int_eq(send_it(), 0);
+		ck_assert_uint_eq(store_find_spi(&k, htonl(0x3001 + by_seq), NULL)->state, SA_VALID);
+		ck_assert_ptr_null(sa_find_asked(&k, nlmsg_data(head), &(struct xfrm_mark){ 0 }, 0));
+	}
+	ck_assert(asks(ASKED));
+}
+END_TEST
+
+/* A larval SA that nothing came of ends as the kernel's does: a hard expiry, and then it may be asked again. */
+START_TEST(acquire_expires)
+{
+	const struct xfrm_user_expire *e = nlmsg_data((struct nlmsghdr *)heard.told);
+
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	ck_assert(asks(ASKED));
+	store_sas(&k)->info.curlft.add_time -= SA_LARVAL_SECONDS;
+	memset(&heard, 0, sizeof(heard));
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.event, XFRM_MSG_EXPIRE);
+	ck_assert_int_eq(e->hard, 1);
+	ck_assert_uint_eq(e->state.id.spi, 0);
+	ck_assert_uint_eq(k.store->sas, 0);
+	ck_assert(asks(ASKED));
+}
+END_TEST
+
+START_TEST(acquire_refused)
+{
+	ck_assert(!asks(ASKED));				/* no such policy */
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_IN, 50), 0);
+	ck_assert(!asks(ASKED));				/* one that comes in */
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 50), 0);
+	ck_assert(!asks("policy 9 src x dst 10.2.0.9 proto 17 ports 1 sport 1 dport 2 dev 0 if_id 0 mark 0"));
+	ck_assert(!asks("policy 9 src 10.1.0.7"));
+	ck_assert(!asks(""));
+	ck_assert_uint_eq(k.store->sas, 0);
+	ck_assert(asks("policy 9 src 10.1.0.7 dst 10.2.0.9 proto 47 ports 0 sport 0 dport 65535 dev 0 if_id 0 mark 0"));
+	ck_assert_uint_eq(((struct xfrm_user_acquire *)nlmsg_data((struct nlmsghdr *)heard.told))->sel.dport, 0);
+}
+END_TEST
+
 START_TEST(policy_life)
 {
 	struct xfrm_userpolicy_id *id;
 
 	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
 	ck_assert_ptr_nonnull(strstr(words, "policy update src 10.1.0.0/24 dst 10.2.0.0/24 dir out index 1 priority 100 "
-				     "action allow tmpl src 0.0.0.0 dst 10.9.0.2 proto esp spi 0x0 reqid 3 mode tunnel"));
+				     "action allow acquire 1 tmpl src 0.0.0.0 dst 10.9.0.2 proto esp spi 0x0 reqid 3 mode "
+				     "tunnel"));
 	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), -EEXIST);
 	ck_assert_int_eq(policy(XFRM_MSG_UPDPOLICY, XFRM_POLICY_OUT, 50), 0);
 	ck_assert_ptr_nonnull(strstr(words, "index 1 priority 50"));
 	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_IN, 50), 0);
 	ck_assert_ptr_nonnull(strstr(words, "index 8 "));
+	ck_assert_ptr_null(strstr(words, "acquire"));		/* what comes in asks for none */
 	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, 4, 50), -EINVAL);
 	id = begin(XFRM_MSG_DELPOLICY, sizeof(*id));
 	id->dir = XFRM_POLICY_OUT;
@@ -672,6 +784,10 @@ int main(void)
 	tcase_add_test(c, state_mapping);
 	tcase_add_test(c, state_dump);
 	tcase_add_test(c, policy_life);
+	tcase_add_test(c, acquire_as_the_kernel);
+	tcase_add_test(c, acquire_damped);
+	tcase_add_test(c, acquire_expires);
+	tcase_add_test(c, acquire_refused);
 	tcase_add_test(c, migration);
 	tcase_add_test(c, store_index);
 	tcase_add_test(c, recovery);

@@ -613,6 +613,57 @@ START_TEST(policy_order_decides)
 }
 END_TEST
 
+/* What it needs an SA for, and behind it that the packet is held. */
+START_TEST(policy_without_sa_asks)
+{
+	struct ipsp_packet p = { .family = 4, .direction = IPSP_DIR_OUT, .mark = 5 };
+	struct ipsp_policy_entry e = policy_of(7, 10, IPSP_POLICY_APPLY);
+	const struct ipsp_record *first = (const struct ipsp_record *)up, *rec, *second;
+	const struct ipsp_acquire *acquire = (const struct ipsp_acquire *)(first + 1);
+	const struct ipsp_answer *verdict;
+	uint8_t in[100];
+	size_t len;
+
+	e.acquire = 9;
+	policies(IPSP_POLICY_REPLACE, &e, 1);
+	packet4(in, 17, 100, 0);
+	rec = record(IPSP_REC_CLASSIFY, &p, sizeof(p), in, 100);
+	ck_assert_uint_eq(transform_answer(transform, rec, up, transform_room(rec) - 64), TRANSFORM_NO_ROOM);
+	len = transform_answer(transform, rec, up, transform_room(rec));
+	ck_assert_uint_le(len, transform_room(rec));
+	ck_assert(ipsp_record_is_sane(first, (uint32_t)len) && first->type == IPSP_REC_ACQUIRE && !first->ticket);
+	ck_assert_uint_eq(first->control_len, sizeof(*acquire));
+	second = (const struct ipsp_record *)(up + first->len);
+	ck_assert_uint_eq(len, first->len + second->len);
+	ck_assert(ipsp_record_is_sane(second, second->len) && second->type == IPSP_REC_ANSWER && second->ticket == 42);
+	verdict = (const struct ipsp_answer *)(second + 1);
+	ck_assert_uint_eq(verdict->verdict, IPSP_VERDICT_HOLD);
+	ck_assert_uint_eq(verdict->acquire, 9);
+	ck_assert_uint_eq(acquire->acquire, 9);
+	ck_assert_uint_eq(acquire->policy, 7);
+	ck_assert_uint_eq(acquire->selector.source_prefix, 32);
+	ck_assert_mem_eq(acquire->selector.source, in + 12, 4);
+	ck_assert_mem_eq(acquire->selector.destination, in + 16, 4);
+	ck_assert_uint_eq(acquire->selector.protocol, 17);
+	ck_assert_uint_eq(acquire->selector.mark, 5);
+	ck_assert(ipsp_selector_is_valid(&acquire->selector));
+	sa_pair(IPSP_SA_TUNNEL, 0);
+	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_CLASSIFY);	/* with an SA it does not ask */
+}
+END_TEST
+
+/* What is optional goes in clear, as without an id. */
+START_TEST(optional_policy_does_not_ask)
+{
+	struct ipsp_policy_entry e = policy_of(7, 10, IPSP_POLICY_APPLY);
+
+	e.acquire = 9;
+	e.template_[0].optional = 1;
+	policies(IPSP_POLICY_REPLACE, &e, 1);
+	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_BYPASS);
+}
+END_TEST
+
 /* What a UDP packet meets that was sealed with handle 1 and comes in by handle 2: 0, or why it is dropped. */
 static uint16_t refusal(uint64_t number)
 {
@@ -739,6 +790,8 @@ int main(void)
 	tcase_add_loop_test(c, checksum_inside_the_ip_header_is_refused, 0, 20);
 	tcase_add_loop_test(c, fragment_needs_a_tunnel, 0, 2);
 	tcase_add_test(c, policy_order_decides);
+	tcase_add_test(c, policy_without_sa_asks);
+	tcase_add_test(c, optional_policy_does_not_ask);
 	tcase_add_loop_test(c, inbound_policy_names_its_sa, 0, 2);
 	tcase_add_test(c, the_newest_sa_is_taken);
 	tcase_add_test(c, a_full_sad_is_a_note);
