@@ -67,7 +67,8 @@ static struct ipsp_record *record_of(const struct piece *p, const uint8_t *bytes
 static void judge(const struct ipsp_record *rec, size_t got)
 {
 	fuzz_check(ipsp_record_is_sane(rec, (uint32_t)got) && rec->len == got);
-	fuzz_check(rec->type == IPSP_REC_ANSWER || rec->type == IPSP_REC_NOTE);
+	fuzz_check(rec->type == IPSP_REC_ANSWER || rec->type == IPSP_REC_NOTE ||
+		   rec->type == IPSP_REC_ACQUIRE);
 }
 
 /* Returns how far the answers reach now. */
