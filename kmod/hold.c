@@ -12,7 +12,8 @@
  * ticket from before that point is not held.
  *
  * All of it is bounded: packets and bytes of an id, tickets, bytes and ids of a compartment.
- * Of an id the manager hears at most HOLD_PEERS destinations a second, of each once.
+ * Of an id the manager hears at most HOLD_PEERS destinations a second, of each once, and of
+ * all ids HOLD_TOLD.
  */
 #include <linux/jiffies.h>
 #include <linux/slab.h>
@@ -27,6 +28,7 @@
 #define HOLD_IDS	1024		/* " */
 #define HOLD_PEERS	8
 #define HOLD_DAMPED	HZ		/* of an id and destination: told again after that */
+#define HOLD_TOLD	256		/* of a compartment, a second */
 #define HOLD_AGAIN	IPSP_DROP_NONE	/* no reason to drop: to be asked again */
 #define HOLD_HELD	IPSP_DROP_COUNT	/* nor this: it is held */
 
@@ -129,6 +131,17 @@ static struct hold_peer *hold_peer(struct hold *h, const u8 *destination)
 	return !oldest->told || time_after_eq(jiffies, oldest->told + HOLD_DAMPED) ? oldest : NULL;
 }
 
+/* Ids can be made up: however many there are, the manager has time for more than them. */
+static bool hold_may_tell(struct holds *hs)
+{
+	lockdep_assert_held(&hs->lock);
+	if (time_after_eq(jiffies, hs->second + HZ)) {
+		hs->second = jiffies;
+		hs->told = 0;
+	}
+	return hs->told < HOLD_TOLD;
+}
+
 static bool hold_acquire_is_sane(const struct ipsp_acquire *a)
 {
 	u8 bits = a->selector.family == 4 ? 32 : 128;
@@ -148,8 +161,9 @@ u32 ipsp_hold_acquire(struct compartment *c, const struct ipsp_acquire *a)
 		return IPSP_BROKEN_RECORD;
 	spin_lock_bh(&hs->lock);
 	h = hs->ended ? NULL : hold_get(hs, a->acquire);
-	p = h ? hold_peer(h, a->selector.destination) : NULL;
+	p = h && hold_may_tell(hs) ? hold_peer(h, a->selector.destination) : NULL;
 	if (p && ipsp_mailbox_acquire(c, a)) {
+		hs->told++;
 		memcpy(p->destination, a->selector.destination, sizeof(p->destination));
 		p->told = jiffies ?: 1;
 	}

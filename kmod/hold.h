@@ -25,6 +25,8 @@ struct holds {
 	struct list_head held;		/* tickets, in the order in which they came */
 	u32 tickets;
 	atomic_t bytes;			/* truesize of what is held; moved under flows' locks */
+	unsigned long second;		/* jiffies: since then the manager was told */
+	u32 told;			/* so often */
 	u64 point;			/* a policy change: earlier tickets are asked again */
 	bool ended;			/* nothing is held any more */
 	struct delayed_work work;	/* what has waited too long */

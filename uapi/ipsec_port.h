@@ -210,7 +210,7 @@
  *   A stack that finds a policy without SA sends ACQUIRE, with the id that the manager gave
  *   with the policy, and answers HOLD with it. The ticket leaves the order and is `held`;
  *   the packets of its flow wait. ACQUIRE goes to the manager: of an id at most 8
- *   destinations a second, each once; none while 64 are unread.
+ *   destinations a second, each once; of all ids 256; none while 64 are unread.
  *
  *   RELEASE of the id, put by CONTROL behind the SA's record, asks each of its held flows
  *   again: the held ticket ends as `rehired`, a new one is captured, and the flow's packets

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -415,18 +416,25 @@ static void shout(struct stack *s, const void *how)
 
 static void test_shout(void)
 {
+	const time_t start = time(NULL);
 	struct ipsp_acquire a;
 	struct ipsp_stats before, after;
+	unsigned int heard = 0;
+	int said;
 
 	begin(60000, shout, &one_id);
 	before = realm_stats(&realm);
 	wire_datagram(NET, 1);
-	TAP_EQUAL(realm_said(&realm, 60000), 1, "a stack asks for 20,000 SAs");
+	while ((said = realm_said(&realm, 1)) == -1 && time(NULL) - start < 120)
+		heard += acquires(&a);
+	heard += acquires(&a);
+	TAP_EQUAL(said, 1, "a stack asks for 20,000 SAs");
 	after = realm_stats(&realm);
 	tap(after.counter[IPSP_COUNT_OBJECTS_MADE] - after.counter[IPSP_COUNT_OBJECTS_FREED] <
 	    before.counter[IPSP_COUNT_OBJECTS_MADE] - before.counter[IPSP_COUNT_OBJECTS_FREED] + 1024 + 64 + 16,
 	    "the kernel remembers no more than 1024 ids");
-	TAP_EQUAL(acquires(&a), 64, "and the manager hears 64");
+	tap(heard >= 64 && heard <= 256 * (unsigned int)(time(NULL) - start + 2),
+	    "and the manager, which reads all the time, hears %u", heard);
 	TAP_EQUAL(left(), 1, "the packet leaves");
 	end("shouted at");
 }
