@@ -18,7 +18,7 @@ struct ticket;
 
 /* Of a compartment. */
 struct holds {
-	spinlock_t lock;		/* protects all below and every struct hold; flows' inside */
+	spinlock_t lock;		/* protects all below and every struct hold */
 	struct hlist_head bucket[HOLD_BUCKETS];
 	struct list_head recent;	/* struct hold, the one used last at the end */
 	u32 ids;

@@ -37,7 +37,8 @@ static bool acquire_address_fits(const __u8 *wanted, const __u8 *is)
 }
 
 /* Of transport mode the packet's addresses decide, where there is one. */
-static bool acquire_fits(const struct ipsp_sa *sa, const struct ipsp_policy_entry *e, const struct ipsp_selector *packet)
+static bool acquire_fits(const struct ipsp_sa *sa, const struct ipsp_policy_entry *e,
+			 const struct ipsp_selector *packet)
 {
 	const struct ipsp_template *t = &e->template_[0];
 	const bool is_transport = t->mode == IPSP_SA_TRANSPORT;
@@ -48,7 +49,8 @@ static bool acquire_fits(const struct ipsp_sa *sa, const struct ipsp_policy_entr
 	if (!is_transport)
 		return acquire_address_fits(t->source, sa->source) &&
 		       acquire_address_fits(t->destination, sa->destination);
-	return !packet || (!memcmp(packet->source, sa->source, 16) && !memcmp(packet->destination, sa->destination, 16));
+	return !packet || (!memcmp(packet->source, sa->source, 16) &&
+			   !memcmp(packet->destination, sa->destination, 16));
 }
 
 static bool acquire_is_of(const struct ipsp_policy_entry *e)

@@ -249,7 +249,8 @@ static void test_release(void)
 	TAP_EQUAL(realm_balance(&realm), 0, "and balances so");
 	tap(nothing_leaves(), "nothing leaves");
 	TAP_EQUAL(acquires(&a), 1, "the manager is asked once");
-	tap(a.acquire == ID && a.selector.destination[3] == 7 && a.selector.destination_prefix == 32, "for that packet");
+	tap(a.acquire == ID && a.selector.destination[3] == 7 && a.selector.destination_prefix == 32,
+	    "for that packet");
 	for (i = 10; i < 20; i++)
 		flow_send(fd, 100 + 40 * i);
 	acquired(IPSP_REC_RELEASE, ID + 1);
@@ -471,7 +472,8 @@ static void spoil(struct stack *s, const void *how)
 static void test_spoil(void)
 {
 	static const char *const what[] = { "control: nothing spoiled", "no id", "a net", "no family", "another family",
-					    "ports that fall", "a reserved word", "the selector's", "too short", "a flag" };
+					    "ports that fall", "a reserved word", "the selector's", "too short",
+					    "a flag" };
 	struct ipsp_acquire a;
 	struct ipsp_event e;
 	int i;

@@ -528,7 +528,7 @@ START_TEST(acquire_as_the_kernel)
 }
 END_TEST
 
-/* The same is not asked while its larval SA is there; one of its kind, whatever its sequence number, takes its place. */
+/* The same is not asked while its larval SA is there; one of its kind, of whatever sequence number, takes its place. */
 START_TEST(acquire_damped)
 {
 	__u32 by_seq;
