@@ -110,27 +110,33 @@ static int sad_is_served(const struct ipsp_sa *sa)
 	return !sa->tfc_pad;
 }
 
+/* The engine's context first: what it refuses leaves the one of that handle as it was. */
 uint16_t sad_add(struct sad *sad, const struct ipsp_sa *given, const uint32_t engines[4])
 {
+	struct crypto_sa crypto;
 	uint32_t *bucket, at;
 	struct sad_sa *sa;
 	uint16_t reason;
 
 	if (!sad_is_served(given))
 		return IPSP_DROP_UNSUPPORTED;
-	sad_delete(sad, given->handle);
-	at = sad->free;
-	if (!at)
-		return IPSP_DROP_STACK_ERROR;
-	sa = &sad->sa[at - 1];
-	reason = crypto_sa_init(&sa->crypto, engines, given);
+	reason = crypto_sa_init(&crypto, engines, given);
 	if (reason)
 		return reason;
+	sad_delete(sad, given->handle);
+	at = sad->free;
+	if (!at) {
+		crypto_sa_wipe(&crypto);
+		return IPSP_DROP_STACK_ERROR;
+	}
+	sa = &sad->sa[at - 1];
 	sad->free = sa->next;
 	sa->handle = given->handle;
 	sa->age = ++sad->age;
 	sa->sa = *given;
 	sad_wipe_keys(&sa->sa);
+	sa->crypto = crypto;
+	explicit_bzero(&crypto, sizeof(crypto));
 	bucket = &sad->bucket[given->handle & (sad->buckets - 1)];
 	sa->next = *bucket;
 	*bucket = at;

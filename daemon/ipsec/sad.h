@@ -26,7 +26,7 @@ struct sad {
 
 size_t sad_arena_size(uint32_t max);
 int sad_init(struct sad *sad, struct arena *arena, uint32_t max);
-/* 0, or an IPSP_DROP_* that says why not. Another of the same handle is replaced. */
+/* 0: another of the same handle is replaced. An IPSP_DROP_* that says why not: nothing has changed. */
 uint16_t sad_add(struct sad *sad, const struct ipsp_sa *sa, const uint32_t engines[4]);
 void sad_delete(struct sad *sad, uint32_t handle);
 void sad_clear(struct sad *sad);

@@ -71,6 +71,14 @@ static uint16_t segment_plan_whole(struct segment_plan *plan, uint32_t mtu)
 	return 0;
 }
 
+/* Its header is UDP's, whatever the record says: what is no whole UDP datagram has none to repeat. */
+static uint16_t segment_plan_udp(struct segment_plan *plan)
+{
+	if (plan->ip.protocol != IP_UDP || plan->ip.fragment)
+		return IPSP_DROP_UNSUPPORTED;
+	return segment_cut(plan, UDP_HEADER, plan->offload.gso_size);
+}
+
 uint16_t segment_plan(struct segment_plan *plan, struct ip_bytes packet,
 		      const struct ipsp_packet *about)
 {
@@ -82,7 +90,7 @@ uint16_t segment_plan(struct segment_plan *plan, struct ip_bytes packet,
 	if (ip_parse(packet, &plan->ip))
 		return IPSP_DROP_MALFORMED;
 	if (plan->offload.gso_size && type == IPSP_GSO_UDP_L4)
-		return segment_cut(plan, UDP_HEADER, plan->offload.gso_size);
+		return segment_plan_udp(plan);
 	if (plan->ip.protocol == IP_TCP && !plan->ip.fragment &&
 	    (plan->offload.gso_size || packet.len > about->mtu))
 		return segment_plan_tcp(plan, about->mtu);

@@ -251,6 +251,47 @@ START_TEST(udp_segment_checksum_is_never_zero)
 }
 END_TEST
 
+/* As UDP only UDP is cut: of anything else nobody knows what to repeat. */
+START_TEST(only_udp_is_cut_as_udp)
+{
+	static const struct {
+		uint8_t protocol, fragment;
+	} other[] = { { 6, 0 }, { 1, 0 }, { 17, 0x20 } };
+	struct ipsp_packet p = packet_of(1, 5, 4);
+	uint8_t in[20 + 8 + 400];
+	const struct ipsp_answer *a;
+
+	sa_pair(IPSP_SA_TUNNEL, 0);
+	packet4(in, other[_i].protocol, sizeof(in), 0);
+	in[6] = other[_i].fragment;
+	p.offload = (struct ipsp_offload){ .gso_type = IPSP_GSO_UDP_L4, .gso_size = 200 };
+	a = answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, sizeof(in)));
+	ck_assert_uint_eq(a->verdict, IPSP_VERDICT_DROP);
+	ck_assert_uint_eq(a->reason, IPSP_DROP_UNSUPPORTED);
+}
+END_TEST
+
+/* Errors leave things as they were: what an SA is updated to may be refused, the SA stays. */
+START_TEST(a_refused_update_changes_nothing)
+{
+	struct ipsp_sa sa = sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL);
+	struct ipsp_packet p = packet_of(1, 1, 1);
+	uint8_t in[100];
+
+	sa_add(&sa);
+	if (_i)
+		sa.mode = 9;
+	else
+		sa.aead.icv_bits = 8;
+	ck_assert_uint_eq(transform_answer(transform, record(IPSP_REC_SA_UPDATE, &sa, sizeof(sa), NULL, 0), up,
+					   sizeof(up)), 128);
+	ck_assert_uint_eq(((struct ipsp_record *)up)->type, IPSP_REC_NOTE);
+	packet4(in, 17, sizeof(in), 0);
+	ck_assert_uint_eq(answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, sizeof(in)))->verdict,
+			  IPSP_VERDICT_TRANSFORMED);
+}
+END_TEST
+
 /* ---- edges ------------------------------------------------------------------------------ */
 
 /* Who insists on nothing gets no DF, in transport mode, where the header is the packet's own. */
@@ -323,6 +364,8 @@ int main(void)
 	tcase_add_test(c, checksum_at_an_odd_place_is_finished);
 	tcase_add_test(c, udp_checksum_is_never_zero);
 	tcase_add_test(c, udp_segment_checksum_is_never_zero);
+	tcase_add_loop_test(c, only_udp_is_cut_as_udp, 0, 3);
+	tcase_add_loop_test(c, a_refused_update_changes_nothing, 0, 2);
 	tcase_add_test(c, df_is_cleared_in_transport_mode);
 	tcase_add_test(c, what_would_be_too_long_for_ip_is_refused);
 	tcase_add_test(c, ecn_is_left_alone_when_told_so);
