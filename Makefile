@@ -101,7 +101,8 @@ $(B)/obj/%.o: %.c Makefile
 
 # ---- tests, fuzz targets, benches ------------------------------------------------------------------------------------
 
-tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack
+conform := $(B)/ipsec-port-conform $(B)/ipsec-port-conform-fault
+tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack $(conform)
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child acquire reply))
@@ -119,6 +120,14 @@ $(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words) $(wildcar
 
 # programs that drive the stack without the module
 $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# are stacks alike? And one that is not
+$(B)/ipsec-port-conform: $(call objects,$(filter-out %/fault.c,$(wildcard tests/conform/*.c)))
+$(B)/ipsec-port-conform-fault: $(call objects,tests/conform/fault.c tests/sim/ipsec-port-sim.c $(parts))
+$(B)/ipsec-port-conform-fault: LDFLAGS += -Wl,--wrap=transform_answer
+$(conform):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
@@ -224,4 +233,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
