@@ -82,7 +82,9 @@ static const char *const compare_reasons[] = {
 #define TEXT(name, text) text,
 	"none", IPSP_DROPS(TEXT)
 };
-static const char *const compare_verdicts[] = { "0", "CLASSIFY", "TRANSFORMED", "MERGED", "BYPASS", "DROP", "HOLD", "TOOBIG" };
+static const char *const compare_verdicts[] = {
+	"0", "CLASSIFY", "TRANSFORMED", "MERGED", "BYPASS", "DROP", "HOLD", "TOOBIG"
+};
 static const char *const compare_types[] = {
 	[IPSP_REC_CLASSIFY] = "CLASSIFY", [IPSP_REC_PROTECT] = "PROTECT", [IPSP_REC_UNPROTECT] = "UNPROTECT",
 	[IPSP_REC_FLUSH] = "FLUSH", [IPSP_REC_SA_ADD] = "SA_ADD", [IPSP_REC_SA_UPDATE] = "SA_UPDATE",
@@ -92,6 +94,21 @@ static const char *const compare_types[] = {
 	[IPSP_REC_ANSWER] = "ANSWER", [IPSP_REC_NOTE] = "NOTE",
 };
 #define COMPARE_TEXT(array, i) ((i) < sizeof(array) / sizeof((array)[0]) && (array)[i] ? (array)[i] : "?")
+
+const char *compare_type(uint32_t type)
+{
+	return COMPARE_TEXT(compare_types, type);
+}
+
+const char *compare_verdict(uint32_t verdict)
+{
+	return COMPARE_TEXT(compare_verdicts, verdict);
+}
+
+const char *compare_reason(uint32_t reason)
+{
+	return COMPARE_TEXT(compare_reasons, reason);
+}
 
 static void compare_answer(FILE *to, const uint8_t *at, uint32_t len)
 {
@@ -106,13 +123,13 @@ static void compare_answer(FILE *to, const uint8_t *at, uint32_t len)
 	memcpy(&a, at + sizeof(rec), sizeof(a));
 	memcpy(&reason, at + sizeof(rec) + offsetof(struct ipsp_note, reason), sizeof(reason));
 	if (rec.type == IPSP_REC_NOTE)
-		fprintf(to, "NOTE %s", COMPARE_TEXT(compare_reasons, reason));
+		fprintf(to, "NOTE %s", compare_reason(reason));
 	else if (rec.type != IPSP_REC_ANSWER)
 		fprintf(to, "a record of type %u", rec.type);
 	else if (a.verdict == IPSP_VERDICT_DROP)
-		fprintf(to, "DROP %s", COMPARE_TEXT(compare_reasons, a.reason));
+		fprintf(to, "DROP %s", compare_reason(a.reason));
 	else
-		fprintf(to, "%s, %u bytes in %u of %u, mtu %u, handle %u", COMPARE_TEXT(compare_verdicts, a.verdict),
+		fprintf(to, "%s, %u bytes in %u of %u, mtu %u, handle %u", compare_verdict(a.verdict),
 			rec.data_len, a.segments, a.segment_len, a.mtu, a.handle[0]);
 }
 
@@ -121,7 +138,7 @@ static void compare_down(FILE *to, const uint8_t *at, uint32_t len)
 	struct ipsp_record rec = compare_record(at, len);
 	struct ipsp_packet p;
 
-	fprintf(to, "%s (%u), ticket %llu, data %u bytes", COMPARE_TEXT(compare_types, rec.type), rec.type,
+	fprintf(to, "%s (%u), ticket %llu, data %u bytes", compare_type(rec.type), rec.type,
 		(unsigned long long)rec.ticket, rec.data_len);
 	if (rec.type > IPSP_REC_UNPROTECT || rec.control_len < sizeof(p))
 		return;

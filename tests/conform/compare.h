@@ -13,4 +13,9 @@ void compare_print(FILE *to, const uint8_t *a, uint32_t a_len, const uint8_t *b,
 /* One line that says what a record is. */
 void compare_describe(FILE *to, const uint8_t *rec, uint32_t len);
 
+/* Names of the interface; "?" where there is none. */
+const char *compare_type(uint32_t type);
+const char *compare_verdict(uint32_t verdict);
+const char *compare_reason(uint32_t reason);
+
 #endif

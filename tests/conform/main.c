@@ -10,6 +10,7 @@
 #include "known.h"
 #include "program.h"
 #include "shrink.h"
+#include "tally.h"
 #include "world.h"
 
 #define EPISODE 4000			/* records */
@@ -191,6 +192,7 @@ static int run_batch(struct run *r, struct batch *batch)
 	}
 	if (!batch_is_same(r, batch))
 		return -1;
+	tally_add(batch, &r->program[0].answers);
 	world_learn(&r->world, batch, &r->program[0].answers);
 	return 0;
 }
@@ -282,6 +284,8 @@ int main(int argc, char **argv)
 		}
 	}
 	world_free(&r.world);
+	if (!failed)
+		tally_print();
 	if (!failed)
 		printf("%llu records, seed %llu: %u programs alike\n", (unsigned long long)r.given,
 		       (unsigned long long)r.seed, r.programs);
