@@ -7,7 +7,7 @@ static int admit_names(const struct ipsp_policy_entry *policy, const struct sad_
 {
 	uint32_t i;
 
-	for (i = 0; i < policy->templates; i++)
+	for (i = 0; i < policy->templates && i < IPSP_STAMPS; i++)
 		if (sad_fits(&sa->sa, &policy->template_[i], tuple))
 			return 1;
 	return 0;

@@ -709,6 +709,13 @@ START_TEST(inbound_policy_names_its_sa)
 	e[0].protect.selector.protocol = 6;		/* no policy for UDP */
 	policies(IPSP_POLICY_REPLACE, e, 1);
 	ck_assert_uint_eq(refusal(8), 0);
+	e[0].protect.selector.protocol = 17;
+	e[0].action = IPSP_POLICY_APPLY;
+	e[0].template_[0].reqid = 2;
+	e[0].templates = IPSP_STAMPS + 3;		/* the next policy's would be among so many */
+	e[1].protect.direction = IPSP_DIR_OUT;
+	policies(IPSP_POLICY_REPLACE, e, 2);
+	ck_assert_uint_eq(refusal(9), IPSP_DROP_POLICY);
 }
 END_TEST
 
