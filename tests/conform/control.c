@@ -170,12 +170,12 @@ static void control_template(struct world *w, struct ipsp_template *t)
 	uint32_t index;
 	const struct ipsp_sa *sa = &world_pair(w, &index)->sa;
 
-	if (dice_percent(d, 60)) {
+	if (dice_percent(d, 40)) {
 		memcpy(t->source, sa->source, 16);
 		memcpy(t->destination, sa->destination, 16);
 	}
 	t->spi = dice_percent(d, 10) ? sa->spi : 0;
-	t->reqid = dice_percent(d, 50) ? sa->reqid : 0;
+	t->reqid = dice_percent(d, 30) ? sa->reqid : 0;
 	t->family = sa->family;
 	t->protocol = dice_percent(d, 97) ? IPSP_ESP : 51;
 	t->mode = dice_percent(d, 95) ? sa->mode : !sa->mode;
@@ -195,8 +195,8 @@ static void control_policy(struct world *w, struct ipsp_policy_entry *e)
 	e->protect.index = dice_below(d, CONTROL_POLICIES);
 	e->action = DICE_PICK(d, actions);
 	e->protect.clear = e->action == IPSP_POLICY_BYPASS;
-	e->templates = (uint8_t)(dice_percent(d, 85) ? 1 : dice_below(d, IPSP_STAMPS + 1));
-	for (i = 0; i < e->templates; i++)
+	e->templates = (uint8_t)(dice_percent(d, 85) ? 1 : dice_below(d, IPSP_STAMPS + 3));
+	for (i = 0; i < e->templates && i < IPSP_STAMPS; i++)
 		control_template(w, &e->template_[i]);
 }
 
@@ -261,27 +261,28 @@ static void control_bad(struct world *w)
 		control_add(w, known[i].type, part, dice_below(&w->dice, known[i].least));
 }
 
-/* Everything goes and half of it comes again. */
+/* Everything goes and the SAs come anew. */
 static void control_reset(struct world *w)
 {
 	const struct ipsp_snapshot snapshot = { 0 };
 	uint32_t i;
 
 	control_add(w, IPSP_REC_SNAPSHOT_BEGIN, &snapshot, sizeof(snapshot));
-	for (i = 0; i < WORLD_PAIRS; i += 2)
+	for (i = dice_below(&w->dice, 3); i < WORLD_PAIRS; i++)
 		control_sa(w, i);
 }
 
 void control_any(struct world *w)
 {
 	static void (*const kinds[])(struct world *w) = {
-		control_sa_any, control_sa_any, control_sa_any, control_sa_bad, control_sa_bad, control_sa_delete,
-		control_policies_any, control_policies_any, control_policies_any, control_policies_any, control_config,
-		control_idle, control_bad, control_bad,
+		control_sa_any, control_sa_any, control_sa_bad, control_sa_bad, control_policies_any, control_policies_any,
+		control_policies_any, control_config, control_idle, control_bad, control_bad,
 	};
 
-	if (dice_percent(&w->dice, 2))
+	if (dice_percent(&w->dice, 1))
 		control_reset(w);
+	else if (dice_percent(&w->dice, 3))
+		control_sa_delete(w);
 	else
 		DICE_PICK(&w->dice, kinds)(w);
 }

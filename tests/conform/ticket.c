@@ -221,7 +221,7 @@ static uint32_t ticket_text(struct world *w, const struct ipsp_sa *sa, uint8_t *
 	uint8_t family = sa->mode == IPSP_SA_TUNNEL ? ticket_family(d) : sa->family, next = family == 4 ? 4 : 41;
 
 	sample_make(d, &inner, family, dice_below(d, 300));
-	if (dice_percent(d, 12))
+	if (dice_percent(d, 6))
 		sample_break(d, inner.bytes, &inner.len, 2048);
 	if (sa->mode != IPSP_SA_TUNNEL) {
 		from = inner.len < inner.header_len ? inner.len : inner.header_len;

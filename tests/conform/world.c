@@ -40,8 +40,8 @@ void world_begin(struct world *w, uint64_t seed, uint64_t episode)
 	control_config(w);
 	for (i = 0; i < WORLD_PAIRS; i++)
 		control_sa(w, i);
-	if (dice_percent(&w->dice, 75))
-		control_policies(w, IPSP_POLICY_REPLACE, dice_between(&w->dice, 1, 40));
+	if (dice_percent(&w->dice, 70))
+		control_policies(w, IPSP_POLICY_REPLACE, dice_between(&w->dice, 1, 20));
 	batch_add(w->batch, IPSP_REC_SNAPSHOT_END, 0, 0, &snapshot, sizeof(snapshot), NULL, 0);
 }
 
@@ -52,7 +52,7 @@ void world_make(struct world *w, uint32_t records)
 	};
 
 	for (; records; records--) {
-		if (dice_percent(&w->dice, 4))
+		if (dice_percent(&w->dice, 3))
 			control_any(w);
 		else
 			DICE_PICK(&w->dice, tickets)(w);
