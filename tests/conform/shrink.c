@@ -3,19 +3,18 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "compare.h"
 #include "program.h"
 
-#define SHRINK_SECONDS 20
+#define SHRINK_TRIALS 300
 
 struct hunt {
 	const char *reference, *other;
 	const struct batch *records;
 	uint32_t *index, count;		/* of those that are still in */
 	uint32_t *trial;
-	time_t end;
+	uint32_t trials;		/* that are left */
 };
 
 /* ---- one trial ----------------------------------------------------------------------------- */
@@ -65,6 +64,7 @@ static int shrink_try(struct hunt *h, uint32_t count)
 	static struct batch batch;
 	uint32_t found;
 
+	h->trials -= h->trials > 0;
 	shrink_pick(h, h->trial, count, &batch);
 	found = shrink_run(h, &batch);
 	if (!found)
@@ -101,7 +101,7 @@ static void shrink_chunks(struct hunt *h, uint32_t size)
 {
 	uint32_t end = h->count - 1, from, rest;
 
-	while (end && time(NULL) < h->end) {
+	while (end && h->trials) {
 		from = end > size ? end - size : 0;
 		rest = h->count - end;
 		memcpy(h->trial, h->index, from * sizeof(*h->trial));
@@ -116,14 +116,14 @@ static void shrink_all(struct hunt *h)
 	uint32_t size;
 
 	shrink_tickets(h);
-	for (size = h->count / 2; size && time(NULL) < h->end; size /= 2)
+	for (size = h->count / 2; size && h->trials; size /= 2)
 		shrink_chunks(h, size);
 }
 
 int shrink(const char *reference, const char *other, const struct batch *records, struct batch *less)
 {
 	struct hunt h = { reference, other, records, calloc(records->count, sizeof(uint32_t)), 0,
-			  calloc(records->count, sizeof(uint32_t)), time(NULL) + SHRINK_SECONDS };
+			  calloc(records->count, sizeof(uint32_t)), SHRINK_TRIALS };
 	int found;
 
 	for (; h.count < records->count; h.count++)
