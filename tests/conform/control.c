@@ -120,7 +120,7 @@ void control_sa(struct world *w, uint32_t pair)
 	w->pair[pair].next = control_first_number(&w->dice, w->pair[pair].sa.flags);
 	in = w->pair[pair].sa;
 	in.handle = world_handle(pair, IPSP_DIR_IN);
-	in.direction = IPSP_DIR_IN;
+	in.direction = dice_percent(&w->dice, 1) ? IPSP_DIR_FWD : IPSP_DIR_IN;
 	batch_add(w->batch, type, IPSP_RECF_SECRET, 0, &w->pair[pair].sa, sizeof(in), NULL, 0);
 	batch_add(w->batch, type, IPSP_RECF_SECRET, 0, &in, sizeof(in), NULL, 0);
 }

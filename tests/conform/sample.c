@@ -156,6 +156,20 @@ static void sample_checksum(struct sample *s, uint32_t len)
 	sample_put16(field, ~sample_sum(sample_pseudo(s, len), at, len));
 }
 
+void sample_level(struct sample *s, int anew)
+{
+	uint8_t *at = s->bytes + s->header_len;
+	uint32_t len = s->len - s->header_len, sum;
+
+	if (s->protocol != 17 || s->len < s->header_len + 10)
+		return;
+	if (anew)
+		sample_put16(at + 6, 0);
+	sample_put16(at + 8, 0);
+	sum = sample_sum(anew ? sample_pseudo(s, len) : 0, at, len);
+	sample_put16(at + 8, ~sum);
+}
+
 static void sample_lengths(struct dice *d, struct sample *s)
 {
 	if (s->family == 6) {

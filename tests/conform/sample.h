@@ -26,6 +26,11 @@ void sample_make(struct dice *d, struct sample *s, uint8_t family, uint32_t size
 void sample_make_stream(struct dice *d, struct sample *s, uint8_t family, uint8_t protocol, uint32_t size);
 /* Some bytes altered, cut off or added. */
 void sample_break(struct dice *d, uint8_t *bytes, uint32_t *len, uint32_t most);
+/*
+ * Alters a word behind a UDP header so that the checksum of all from there on comes to zero: of what lies there, or,
+ * with `anew`, with the pseudo-header and a field of zero.
+ */
+void sample_level(struct sample *s, int anew);
 /* Makes an IPv4 header's checksum right. */
 void sample_seal4(uint8_t *ip);
 

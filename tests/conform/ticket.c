@@ -8,10 +8,23 @@
 
 #define TICKET_COUNT_MAX 600		/* of numbers: an answer then fits into 512 KiB */
 
+/* Sometimes with flags that say nothing to a stack, or a control part of tomorrow. */
 static void ticket_add(struct world *w, uint16_t type, uint16_t flags, const struct ipsp_packet *p, const uint8_t *data,
 		       uint32_t len)
 {
-	batch_add(w->batch, type, flags, ++w->ticket, p, sizeof(*p), data, len);
+	struct {
+		struct ipsp_packet packet;
+		uint8_t more[72];
+	} part = { .packet = *p };
+	uint32_t control = sizeof(*p);
+
+	if (dice_percent(&w->dice, 1))
+		flags |= (uint16_t)dice_next(&w->dice);
+	if (dice_percent(&w->dice, 1)) {
+		dice_fill(&w->dice, part.more, sizeof(part.more));
+		control += dice_between(&w->dice, 1, sizeof(part.more));
+	}
+	batch_add(w->batch, type, flags, ++w->ticket, &part, control, data, len);
 }
 
 /* What a packet comes with, whatever it is for. */
@@ -36,7 +49,9 @@ static uint32_t ticket_size(struct dice *d)
 		return dice_below(d, 200);
 	if (kind < 960)
 		return dice_below(d, 1500);
-	return kind < 995 ? dice_below(d, 4000) : dice_below(d, SAMPLE_MAX);
+	if (kind < 995)
+		return dice_below(d, 4000);
+	return dice_percent(d, 60) ? dice_below(d, SAMPLE_MAX) : SAMPLE_MAX - dice_below(d, 120);
 }
 
 void ticket_classify(struct world *w)
@@ -63,7 +78,7 @@ static uint32_t ticket_mtu(struct dice *d)
 }
 
 /* What the host left to be finished; mostly where it belongs. */
-static void ticket_checksum(struct dice *d, const struct sample *s, struct ipsp_offload *o)
+static void ticket_checksum(struct dice *d, struct sample *s, struct ipsp_offload *o)
 {
 	o->flags = IPSP_OFFLOAD_NEEDS_CSUM;
 	o->csum_start = (uint16_t)s->header_len;
@@ -72,6 +87,8 @@ static void ticket_checksum(struct dice *d, const struct sample *s, struct ipsp_
 		o->csum_start = (uint16_t)dice_below(d, 420);
 	if (dice_percent(d, 8))
 		o->csum_offset = (uint16_t)dice_below(d, 60);
+	if (dice_percent(d, 10))
+		sample_level(s, 0);
 }
 
 static void ticket_super(struct dice *d, struct sample *s, uint8_t family, struct ipsp_offload *o)
@@ -83,6 +100,8 @@ static void ticket_super(struct dice *d, struct sample *s, uint8_t family, struc
 	o->flags = (uint8_t)dice_below(d, 4);
 	o->gso_size = (uint16_t)(dice_percent(d, 90) ? dice_between(d, 200, 1460) : dice_between(d, 1, 200));
 	o->gso_type = protocol == 17 ? IPSP_GSO_UDP_L4 : family == 4 ? IPSP_GSO_TCPV4 : IPSP_GSO_TCPV6;
+	if (size < 200 && dice_percent(d, 50))
+		sample_level(s, 1);
 	if (dice_percent(d, 20))
 		o->gso_type |= IPSP_GSO_ECN;
 	if (dice_percent(d, 3))
@@ -195,6 +214,7 @@ static void ticket_unprotect_kept(struct world *w)
 /* Behind `len` bytes of text; the whole a multiple of 4, mostly. */
 static uint32_t ticket_trailer(struct dice *d, uint8_t *text, uint32_t len, uint8_t next)
 {
+	static const uint8_t extensions[] = { 0, 43, 44, 60 };
 	uint32_t pad = (0u - (len + 2)) & 3, i;
 
 	if (dice_percent(d, 10))
@@ -209,6 +229,8 @@ static uint32_t ticket_trailer(struct dice *d, uint8_t *text, uint32_t len, uint
 	text[len + pad + 1] = dice_percent(d, 4) ? 59 : next;
 	if (dice_percent(d, 2))
 		text[len + pad + 1] = (uint8_t)dice_next(d);
+	if (dice_percent(d, 2))
+		text[len + pad + 1] = DICE_PICK(d, extensions);
 	return len + pad + 2;
 }
 
