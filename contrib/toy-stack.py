@@ -19,8 +19,7 @@ ESN, NOECN, DECAP_DSCP, DONT_ENCAP_DSCP, NOPMTUDISC = 1, 2, 4, 8, 16
 OUT, IN, FWD, TCP, UDP, SCTP = 0, 1, 2, 6, 17, 132
 ALGORITHMS = {b"rfc4106(gcm(aes))": AESGCM, b"rfc7539esp(chacha20,poly1305)": ChaCha20Poly1305}
 ANY = bytes(38) + b"\xff\xff" + bytes(2) + b"\xff\xff" + bytes(20)
-
-Packet = namedtuple("Packet", "offload flags mtu ifindex if_id mark handle count first")
+Packet = namedtuple("Packet", "offload flags mtu ifindex if_id mark label handle count first")
 Tuple = namedtuple("Tuple", "source destination family protocol ports ifindex if_id mark")
 Template = namedtuple("Template", "source destination spi reqid family protocol mode optional")
 
@@ -47,7 +46,6 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 # ---- 3. reading a packet ----------------------------------------------------------------------------------------
-
 class Ip:
     def __init__(self, data):
         self.version = data[0] >> 4 if data else 0
@@ -89,7 +87,6 @@ class Ip:
 
 def prefix(a, b, bits):
     return int.from_bytes(a, "big") >> 128 - bits == int.from_bytes(b, "big") >> 128 - bits
-
 class Selector:
     def __init__(self, raw):
         (self.source, self.destination, self.source_bits, self.destination_bits, self.family, self.protocol,
@@ -105,7 +102,6 @@ class Selector:
                 (a <= t.ports[0] <= b and c <= t.ports[1] <= d if t.ports else (a, b, c, d) == (0, 65535, 0, 65535)))
 
 # ---- 2. what is remembered --------------------------------------------------------------------------------------
-
 class Sa:
     def __init__(self, part):
         (self.handle, self.flags, self.direction, self.family, self.protocol, self.mode, self.spi, self.source,
@@ -128,13 +124,12 @@ class Sa:
 
 class Policy:
     def __init__(self, raw):
-        self.direction, _, _, self.priority, self.index, _, self.action, self.templates = struct.unpack_from(
-            "=BBHIIIBB", raw, 64)
+        (self.direction, _, _, self.priority, self.index, _, self.action, self.templates, _,
+         self.acquire) = struct.unpack_from("=BBHIIIBBHI", raw, 64)
         self.selector = Selector(raw[:64])
         self.template = [Template(*struct.unpack_from("=16s16s4sIBBBB", raw, 88 + 48 * i)) for i in range(4)]
 
 # ---- 5.1 and 5.2: segments --------------------------------------------------------------------------------------
-
 class Plan:
     def __init__(self, data, packet):
         flags, kind, _, gso, start, offset, _ = self.offload = packet.offload
@@ -190,7 +185,6 @@ def set_length(out, header, total):
     return put16(out, 10, checksum(out[:header]))
 
 # ---- 5.3 and 5.4: ESP -------------------------------------------------------------------------------------------
-
 def front(sa, plan, segment, number, total):
     ip, protocol = plan.ip, UDP if sa.udp else 50
     if not sa.tunnel:
@@ -270,11 +264,17 @@ def has_right_checksum(data, ip):                            # 5.5
     return words >= 5 and plain + words * 4 < len(data) and not checksum(ip.pseudo(len(data) - plain) + data[plain:])
 
 # ---- 1. records -------------------------------------------------------------------------------------------------
-
-def answer(verdict, reason=0, packets=(), mtu=0, flags=0, handle=0):
+def answer(verdict, reason=0, packets=(), mtu=0, flags=0, handle=0, acquire=0):
     size = len(packets[0]) if packets else 0
-    return struct.pack("=HHIIIB15xI12xI12x", verdict, reason, len(packets), size, mtu, flags, handle,
+    return struct.pack("=HHIIIB11xII12xI12x", verdict, reason, len(packets), size, mtu, flags, acquire, handle,
                        bool(handle)), b"".join(packets)
+
+def acquire(policy, t, p):                                   # 1.4
+    bits, ports, last = 32 if t.family == 4 else 128, t.ports or (0, 0), t.ports or (65535, 65535)
+    return struct.pack("=IHHII48xII16s16sBBBB4H6I52x", 192, 33, 0, 96, 192,
+                       policy.acquire, policy.index, t.source, t.destination, bits, bits, t.family, t.protocol,
+                       ports[0], last[0], ports[1], last[1], t.ifindex, t.if_id, t.mark, 0xffffffff if t.mark else 0,
+                       0, p.label)
 
 class Stack:
     def __init__(self):
@@ -292,8 +292,8 @@ class Stack:
             if sa.direction == OUT and not (t.mark ^ sa.mark) & sa.mask and sa.fits(policy.template[0], t) and \
                     (sa.selector.is_any or sa.selector.matches(t)):
                 return answer(1, handle=sa.handle)
-        demand(policy.template[0].optional, NO_SA)
-        return answer(4)
+        demand(policy.template[0].optional or policy.acquire, NO_SA)
+        return answer(4) if policy.template[0].optional else (*answer(6, acquire=policy.acquire), acquire(policy, t, p))
     def sa(self, handle, direction):
         sa = self.sas.get(handle)
         demand(sa and sa.direction == direction, NO_SA)
@@ -340,7 +340,7 @@ class Stack:
                 demand(len(self.policies) < ROOM, STACK_ERROR)
                 self.policies = sorted(self.policies + [new], key=lambda p: p.priority)
     def packet(self, kind, part, data):
-        packet = Packet(struct.unpack_from("=BBHHHHH", part), *struct.unpack_from("=H4xIIII4xIIQ", part, 14))
+        packet = Packet(struct.unpack_from("=BBHHHHH", part), *struct.unpack_from("=H4xIIIIIIIQ", part, 14))
         return {CLASSIFY: self.classify, PROTECT: self.protect, UNPROTECT: self.unprotect}[kind](packet, data)
     def give(self, raw):
         """A down record in; an up record, or nothing."""
@@ -351,17 +351,16 @@ class Stack:
             demand(control >= LEAST.get(kind, 1 << 32), UNSUPPORTED)
             if not is_packet:
                 return self.control(kind, part, data) or b""
-            body, packets = self.packet(kind, part, data)
+            body, packets, *before = self.packet(kind, part, data)
         except Drop as drop:
             if not is_packet:
                 return struct.pack("=IHHI52xIHHQ48x", 128, 34, 0, 32, 0, drop.args[0], 0, 1)
-            body, packets = answer(5, drop.args[0])
+            body, packets, *before = answer(5, drop.args[0])
         whole = (128 + len(packets) + 63) & ~63
         head = struct.pack("=IHHIIIIQ32x", whole, 32, 0, 64, 128, len(packets), generation, ticket)
-        return (head + body + packets).ljust(whole, b"\0")
+        return b"".join(before) + (head + body + packets).ljust(whole, b"\0")
 
 # ---- 6. the program ---------------------------------------------------------------------------------------------
-
 def run_records(stack):
     waiting = b""
     while more := sys.stdin.buffer.raw.read(1 << 16):
@@ -374,7 +373,6 @@ def run_records(stack):
 
 def ask(fd, direction, number, argument):
     return fcntl.ioctl(fd, direction << 30 | 32 << 16 | 0xb7 << 8 | number, argument)
-
 def message(buffer):
     return struct.pack("=QI20x", ctypes.addressof(buffer), len(buffer))
 
@@ -384,8 +382,10 @@ def run_port(stack, fd, index):
     while True:
         size = struct.unpack_from("=I", ask(fd, 3, 0x23, message(room)), 8)[0]
         up = stack.give(room.raw[:size])
-        if up:
-            ask(fd, 1, 0x24, message(ctypes.create_string_buffer(up, len(up))))
+        while up:
+            one = up[:struct.unpack_from("=I", up)[0]]
+            ask(fd, 1, 0x24, message(ctypes.create_string_buffer(one, len(one))))
+            up = up[len(one):]
 
 def main():
     options = dict(zip(sys.argv[1::2], sys.argv[2::2]))

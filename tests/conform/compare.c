@@ -46,12 +46,28 @@ static struct ipsp_record compare_record(const uint8_t *at, uint32_t len)
 	return rec;
 }
 
-/* Has it all bytes that its header says? Less is no answer at all. */
-static int compare_is_whole(const uint8_t *at, uint32_t len)
+/* Bytes of the record that begins here; 0: it has not all that its header says, and that is no answer at all. */
+static uint32_t compare_whole(const uint8_t *at, uint32_t len)
 {
 	struct ipsp_record rec = compare_record(at, len);
 
-	return len >= COMPARE_HEAD && rec.len == len && ipsp_record_is_sane(&rec, len);
+	return len >= COMPARE_HEAD && rec.len >= COMPARE_HEAD && ipsp_record_is_sane(&rec, len) ? rec.len : 0;
+}
+
+static int compare_is_whole(const uint8_t *at, uint32_t len)
+{
+	return compare_whole(at, len) == len;
+}
+
+const uint8_t *compare_last(const uint8_t *at, uint32_t *len)
+{
+	uint32_t whole;
+
+	while (at && (whole = compare_whole(at, *len)) && whole < *len) {
+		at += whole;
+		*len -= whole;
+	}
+	return at;
 }
 
 /* Both are whole, and their heads are the same. */
@@ -63,17 +79,29 @@ static const uint8_t *compare_data(const uint8_t *at, uint32_t *len)
 	return rec.data_len ? at + rec.data_offset : at;
 }
 
+/* One record of each, of `len` bytes. */
+static int compare_is_same_record(const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+	struct ipsp_record rec = compare_record(a, len);
+	uint32_t looked = rec.data_len ? rec.data_offset + rec.data_len : len;
+
+	return !memcmp(a, b, looked < COMPARE_HEAD ? COMPARE_HEAD : looked);
+}
+
 int compare_is_same(const uint8_t *a, uint32_t a_len, const uint8_t *b, uint32_t b_len)
 {
 	uint32_t len;
 
 	if (!a || !b)
 		return a == b;
-	if (a_len != b_len || !compare_is_whole(a, a_len) || !compare_is_whole(b, b_len) ||
-	    memcmp(a, b, COMPARE_HEAD))
+	if (a_len != b_len)
 		return 0;
-	a = compare_data(a, &len);
-	return !memcmp(a, compare_data(b, &len), len);
+	for (; a_len; a += len, b += len, a_len -= len) {
+		len = compare_whole(a, a_len);
+		if (!len || compare_whole(b, a_len) != len || !compare_is_same_record(a, b, len))
+			return 0;
+	}
+	return 1;
 }
 
 /* ---- in words ----------------------------------------------------------------------------- */
@@ -91,7 +119,7 @@ static const char *const compare_types[] = {
 	[IPSP_REC_SA_DELETE] = "SA_DELETE", [IPSP_REC_POLICY] = "POLICY", [IPSP_REC_RELEASE] = "RELEASE",
 	[IPSP_REC_REFUSE] = "REFUSE", [IPSP_REC_TIME] = "TIME", [IPSP_REC_CONFIG] = "CONFIG",
 	[IPSP_REC_SNAPSHOT_BEGIN] = "SNAPSHOT_BEGIN", [IPSP_REC_SNAPSHOT_END] = "SNAPSHOT_END",
-	[IPSP_REC_ANSWER] = "ANSWER", [IPSP_REC_NOTE] = "NOTE",
+	[IPSP_REC_ANSWER] = "ANSWER", [IPSP_REC_NOTE] = "NOTE", [IPSP_REC_ACQUIRE] = "ACQUIRE",
 };
 #define COMPARE_TEXT(array, i) ((i) < sizeof(array) / sizeof((array)[0]) && (array)[i] ? (array)[i] : "?")
 
@@ -129,8 +157,8 @@ static void compare_answer(FILE *to, const uint8_t *at, uint32_t len)
 	else if (a.verdict == IPSP_VERDICT_DROP)
 		fprintf(to, "DROP %s", compare_reason(a.reason));
 	else
-		fprintf(to, "%s, %u bytes in %u of %u, mtu %u, handle %u", compare_verdict(a.verdict),
-			rec.data_len, a.segments, a.segment_len, a.mtu, a.handle[0]);
+		fprintf(to, "%s, %u bytes in %u of %u, mtu %u, handle %u", compare_verdict(a.verdict), rec.data_len,
+			a.segments, a.segment_len, a.mtu, a.handle[0]);
 }
 
 static void compare_down(FILE *to, const uint8_t *at, uint32_t len)
@@ -151,11 +179,15 @@ void compare_describe(FILE *to, const uint8_t *at, uint32_t len)
 {
 	uint16_t type = at && len >= sizeof(struct ipsp_record) ? compare_record(at, len).type : 0;
 
+	if (type == IPSP_REC_ACQUIRE) {
+		fputs("ACQUIRE, ", to);
+		at = compare_last(at, &len);
+	}
 	if (!at)
 		fputs("no answer", to);
 	else if (len < sizeof(struct ipsp_record))
 		fprintf(to, "%u bytes", len);
-	else if (type == IPSP_REC_ANSWER || type == IPSP_REC_NOTE)
+	else if (type == IPSP_REC_ANSWER || type == IPSP_REC_NOTE || type == IPSP_REC_ACQUIRE)
 		compare_answer(to, at, len);
 	else
 		compare_down(to, at, len);
@@ -175,6 +207,17 @@ static void compare_both(FILE *to, const uint8_t *a, const uint8_t *b, uint32_t 
 {
 	compare_hex(to, "reference:", a, len);
 	compare_hex(to, "other:    ", b, len);
+}
+
+/* Neither is an answer or a note: bytes. */
+static void compare_print_bytes(FILE *to, const uint8_t *a, const uint8_t *b, uint32_t len)
+{
+	uint32_t i;
+
+	for (i = 0; i < len && a[i] == b[i]; i++)
+		;
+	fprintf(to, "  byte %u; from there\n", i);
+	compare_both(to, a + i, b + i, len - i < 32 ? len - i : 32);
 }
 
 static void compare_print_data(FILE *to, const uint8_t *a, const uint8_t *b)
@@ -204,6 +247,10 @@ void compare_print(FILE *to, const uint8_t *a, uint32_t a_len, const uint8_t *b,
 	fputc('\n', to);
 	if (!a || !b || a_len < COMPARE_HEAD || b_len < COMPARE_HEAD)
 		return;
+	if (compare_record(a, a_len).type == IPSP_REC_ACQUIRE && a_len == b_len) {
+		compare_print_bytes(to, a, b, a_len);
+		return;
+	}
 	m = compare_record(a, a_len).type == IPSP_REC_NOTE && compare_record(b, b_len).type == IPSP_REC_NOTE ? notes :
 	    members;
 	for (; m->name && !memcmp(a + m->at, b + m->at, m->len); m++)

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* Of several records one behind the other, the last: what is before an answer came with it. */
+const uint8_t *compare_last(const uint8_t *at, uint32_t *len);
 /* NULL where there is no answer. Bytes behind the data are looked at by nobody. */
 int compare_is_same(const uint8_t *a, uint32_t a_len, const uint8_t *b, uint32_t b_len);
 /* Where the first difference lies, and what each has there. */

@@ -195,6 +195,7 @@ static void control_policy(struct world *w, struct ipsp_policy_entry *e)
 	e->protect.index = dice_below(d, CONTROL_POLICIES);
 	e->action = DICE_PICK(d, actions);
 	e->protect.clear = e->action == IPSP_POLICY_BYPASS;
+	e->acquire = w->holds && dice_percent(d, 40) ? dice_between(d, 1, 1000) : 0;
 	e->templates = (uint8_t)(dice_percent(d, 85) ? 1 : dice_below(d, IPSP_STAMPS + 3));
 	for (i = 0; i < e->templates && i < IPSP_STAMPS; i++)
 		control_template(w, &e->template_[i]);

@@ -122,3 +122,20 @@ void known_make(const char *algorithm, struct batch *given, struct batch *answer
 		known_ticket(&known[i], i + 1, given, answers);
 	}
 }
+
+void known_hold(struct batch *given)
+{
+	static const struct ipsp_snapshot snapshot = { 0 };
+	const struct ipsp_policy policy = { .operation = IPSP_POLICY_REPLACE, .count = 1 };
+	struct ipsp_policy_entry entry = {
+		.protect.selector = { .source_last = 0xffff, .destination_last = 0xffff },
+		.action = IPSP_POLICY_APPLY, .templates = 1, .acquire = 7, .template_ = { { .protocol = IPSP_ESP } },
+	};
+	struct ipsp_packet p = { 0 };
+	uint8_t packet[64];
+
+	batch_add(given, IPSP_REC_SNAPSHOT_BEGIN, 0, 0, &snapshot, sizeof(snapshot), NULL, 0);
+	batch_add(given, IPSP_REC_POLICY, 0, 0, &policy, sizeof(policy), &entry, sizeof(entry));
+	p.length = known_hex(packet, HELLO);
+	batch_add(given, IPSP_REC_CLASSIFY, 0, 1, &p, sizeof(p), packet, p.length);
+}

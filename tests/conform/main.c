@@ -254,12 +254,32 @@ static int run_known(struct run *r)
 	return failed;
 }
 
+/* Ids to ask with are for those who ask: does the reference? */
+static void run_hold(struct run *r)
+{
+	struct batch given = { 0 };
+	struct ipsp_answer answer;
+	const uint8_t *up;
+	uint32_t len;
+
+	known_hold(&given);
+	program_run(r->program, r->programs, &given);
+	up = batch_record(&r->program[0].answers, given.count - 1, &len);
+	up = compare_last(up, &len);
+	if (up && len >= sizeof(struct ipsp_record) + sizeof(answer)) {
+		memcpy(&answer, up + sizeof(struct ipsp_record), sizeof(answer));
+		r->world.holds = answer.verdict == IPSP_VERDICT_HOLD;
+	}
+	batch_free(&given);
+}
+
 static int run_all(struct run *r)
 {
 	uint64_t episode;
 
 	if (run_known(r))
 		return -1;
+	run_hold(r);
 	for (episode = 0; r->given < r->records; episode++)
 		if (run_episode(r, episode, r->records - r->given))
 			return -1;

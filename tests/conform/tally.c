@@ -11,12 +11,13 @@
 
 static uint64_t tally[TALLY_TYPES][TALLY_ANSWERS];
 
-static uint32_t tally_of(const uint8_t *up)
+static uint32_t tally_of(const uint8_t *up, uint32_t len)
 {
 	struct ipsp_record rec;
 	struct ipsp_answer answer;
 	struct ipsp_note note;
 
+	up = compare_last(up, &len);
 	if (!up)
 		return 0;
 	memcpy(&rec, up, sizeof(rec));
@@ -29,12 +30,14 @@ static uint32_t tally_of(const uint8_t *up)
 
 void tally_add(const struct batch *given, const struct batch *answers)
 {
+	const uint8_t *up;
 	uint32_t i, len;
 	uint16_t type;
 
 	for (i = 0; i < given->count; i++) {
 		memcpy(&type, batch_record(given, i, &len) + 4, sizeof(type));
-		tally[type < TALLY_TYPES ? type : 0][tally_of(batch_record(answers, i, &len))]++;
+		up = batch_record(answers, i, &len);
+		tally[type < TALLY_TYPES ? type : 0][tally_of(up, len)]++;
 	}
 }
 

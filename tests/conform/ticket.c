@@ -32,7 +32,7 @@ static struct ipsp_packet ticket_packet(struct dice *d, uint8_t family, uint8_t 
 {
 	return (struct ipsp_packet){
 		.family = family, .direction = direction, .length = len, .flags = (uint16_t)dice_below(d, 8),
-		.ifindex = dice_below(d, 4), .if_id = dice_below(d, 3), .mark = dice_below(d, 4),
+		.ifindex = dice_below(d, 4), .if_id = dice_below(d, 3), .mark = dice_below(d, 4), .label = dice_percent(d, 10),
 	};
 }
 

@@ -35,6 +35,7 @@ struct world {
 	struct batch *batch;		/* being made */
 	uint64_t ticket;
 	const char *algorithm;		/* NULL: either */
+	int holds;			/* the reference asks for an SA: policies may have an id to ask with */
 	struct pair pair[WORLD_PAIRS];
 	struct kept kept[WORLD_KEPT];
 	uint32_t keeps;
