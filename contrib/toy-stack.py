@@ -373,18 +373,18 @@ def run_records(stack):
 
 def ask(fd, direction, number, argument):
     return fcntl.ioctl(fd, direction << 30 | 32 << 16 | 0xb7 << 8 | number, argument)
-def message(buffer):
-    return struct.pack("=QI20x", ctypes.addressof(buffer), len(buffer))
+def move(fd, direction, number, buffer):                     # IPSP_IOC_GETMSG, IPSP_IOC_PUTMSG
+    message = struct.pack("=QI20x", ctypes.addressof(buffer), len(buffer))
+    return struct.unpack_from("=I", ask(fd, direction, number, message), 8)[0]
 
 def run_port(stack, fd, index):
     ask(fd, 1, 0x20, struct.pack("=II24x", 1, index))        # IPSP_IOC_ATTACH, IPSP_ROLE_STACK
     room = ctypes.create_string_buffer(128 << 10)
     while True:
-        size = struct.unpack_from("=I", ask(fd, 3, 0x23, message(room)), 8)[0]
-        up = stack.give(room.raw[:size])
+        up = stack.give(room.raw[:move(fd, 3, 0x23, room)])
         while up:
             one = up[:struct.unpack_from("=I", up)[0]]
-            ask(fd, 1, 0x24, message(ctypes.create_string_buffer(one, len(one))))
+            move(fd, 1, 0x24, ctypes.create_string_buffer(one, len(one)))
             up = up[len(one):]
 
 def main():
