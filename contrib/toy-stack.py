@@ -381,7 +381,7 @@ def run_port(stack, fd, index):
     ask(fd, 1, 0x20, struct.pack("=II24x", 1, index))        # IPSP_IOC_ATTACH, IPSP_ROLE_STACK
     room = ctypes.create_string_buffer(128 << 10)
     while True:
-        up = stack.give(room.raw[:move(fd, 3, 0x23, room)])
+        up = stack.give(ctypes.string_at(room, move(fd, 3, 0x23, room)))
         while up:
             one = up[:struct.unpack_from("=I", up)[0]]
             move(fd, 1, 0x24, ctypes.create_string_buffer(one, len(one)))
