@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+//! ipsec-port-stack-rust - a second IPsec stack, written from Documentation/stack.md and not from daemon/ipsec
+//!
+//! The life of a stack: warm up, attach, close the sandbox, answer records.
+#![no_main]
+#![deny(unsafe_op_in_unsafe_fn)]
+#![deny(warnings)]
+
+mod answer;
+mod checksum;
+mod esp;
+mod ip;
+mod nettle;
+mod port;
+mod protect;
+mod record;
+mod records;
+mod rounds;
+mod sad;
+mod segment;
+mod selector;
+mod spd;
+mod transform;
+mod unprotect;
+
+use transform::{Config, Transform};
+
+const NAME: &str = "ipsec-port-stack-rust";
+const USAGE: &str = "--port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
+
+struct Options {
+    port_fd: Option<u32>,
+    index: u32,
+    uid: u32,
+    gid: u32,
+    records: bool,
+    config: Config,
+}
+
+impl Options {
+    fn number(&mut self, name: &str) -> Option<&mut u32> {
+        Some(match name {
+            "--port-fd" => self.port_fd.get_or_insert(0),
+            "--index" => &mut self.index,
+            "--sas-max" => &mut self.config.sas_max,
+            "--policies-max" => &mut self.config.policies_max,
+            "--uid" => &mut self.uid,
+            "--gid" => &mut self.gid,
+            _ => return None,
+        })
+    }
+
+    fn take(&mut self, name: &str, value: Option<String>) -> Result<(), String> {
+        let place = self.number(name).ok_or_else(usage)?;
+        let text = value.ok_or_else(|| format!("{name}: wants a number"))?;
+        match text.parse::<i32>() {
+            Ok(n) if n >= 0 => *place = n as u32,
+            _ => return Err(format!("{name} \"{text}\": allowed: a number")),
+        }
+        Ok(())
+    }
+
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
+        let config = Config { sas_max: 0, policies_max: 0 };
+        let mut o = Options { port_fd: None, index: 0, uid: 65534, gid: 65534, records: false, config };
+        while let Some(arg) = args.next() {
+            if arg == "--records" {
+                o.records = true;
+            } else if let Some((name, value)) = arg.split_once('=') {
+                o.take(name, Some(value.to_string()))?;
+            } else {
+                let value = args.next();
+                o.take(&arg, value)?;
+            }
+        }
+        if o.records == o.port_fd.is_some() {
+            return Err(usage());
+        }
+        Ok(o)
+    }
+}
+
+fn usage() -> String {
+    format!("usage: {NAME} {USAGE}")
+}
+
+fn serve(fd: u32, o: &Options) -> Result<(), &'static str> {
+    let fd = fd as i32;
+    port::early(fd)?;
+    let mut transform = Transform::new(&o.config);
+    port::touch_stack();
+    port::lock_memory()?;
+    port::namespaces()?;
+    // Only now: the deadlines of what it is dealt do not wait for a start.
+    let mut port = port::Port::attach(fd, o.index)?;
+    port::identity(o.uid, o.gid)?;
+    port::close(fd)?;
+    rounds::run(&mut port, &mut transform);
+    port::exit(0)
+}
+
+fn run() -> i32 {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(o) => o,
+        Err(text) => {
+            eprintln!("{text}");
+            return 2;
+        }
+    };
+    let failed = match options.port_fd {
+        None => return records::run(&mut Transform::new(&options.config)),
+        Some(fd) => serve(fd, &options),
+    };
+    if let Err(what) = failed {
+        eprintln!("{NAME}: {what}: {}", std::io::Error::last_os_error());
+    }
+    1
+}
