@@ -17,6 +17,9 @@ endif
 CC := gcc
 CFLAGS ?= -O2 -g
 FUZZ_CC := clang-14
+# Debian's, whatever else is installed; no cargo and no crates
+RUSTC := /usr/bin/rustc
+rustflags = --edition 2021 -C opt-level=3 -C panic=abort -C strip=symbols
 cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. -DIPSP_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
 libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium libnl-3.0) -lIPSec_MB -pthread
 check_libs = $(shell pkg-config --libs check)
@@ -33,7 +36,8 @@ keyd_parts := $(filter-out $(patsubst %,daemon/keyd/%.c,main relay compartment o
 # what a test, a bench or a fuzz target may call: all but the programs' main
 parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
-programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
+c_programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
+programs := $(c_programs) $(B)/ipsec-port-stack-rust
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -89,9 +93,14 @@ $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
 $(B)/ipsec-port-stack: $(call objects,$(stack) $(transform) $(shared))
 $(B)/ipsec-port-keyd: $(call objects,$(wildcard daemon/keyd/*.c) $(words))
 $(B)/ipsec-portctl: $(call objects,$(wildcard tools/*.c) $(words))
-$(programs):
+$(c_programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# A stack of its own; what it has of ours is the way to the port and the sandbox.
+$(B)/ipsec-port-stack-rust: $(wildcard daemon/stack-rust/*.rs) $(call objects,daemon/stack/port.c daemon/stack/sandbox.c)
+	$(call say,RUSTC,$@) mkdir -p $(@D)
+	$(Q)$(RUSTC) $(rustflags) $(addprefix -C link-arg=,$(filter %.o,$^)) -o $@ daemon/stack-rust/main.rs
 
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/daemon/keyd/%.o $(B)/obj/tests/unit/test_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
