@@ -23,13 +23,16 @@ mod spd;
 mod transform;
 mod unprotect;
 
+use std::fs::File;
+use std::os::unix::io::IntoRawFd;
+
 use transform::{Config, Transform};
 
 const NAME: &str = "ipsec-port-stack-rust";
-const USAGE: &str = "--port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
+const USAGE: &str = "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
 
 struct Options {
-    port_fd: Option<u32>,
+    port_fd: Option<i32>,
     index: u32,
     uid: u32,
     gid: u32,
@@ -40,7 +43,6 @@ struct Options {
 impl Options {
     fn number(&mut self, name: &str) -> Option<&mut u32> {
         Some(match name {
-            "--port-fd" => self.port_fd.get_or_insert(0),
             "--index" => &mut self.index,
             "--sas-max" => &mut self.config.sas_max,
             "--policies-max" => &mut self.config.policies_max,
@@ -51,11 +53,16 @@ impl Options {
     }
 
     fn take(&mut self, name: &str, value: Option<String>) -> Result<(), String> {
-        let place = self.number(name).ok_or_else(usage)?;
-        let text = value.ok_or_else(|| format!("{name}: wants a number"))?;
-        match text.parse::<i32>() {
-            Ok(n) if n >= 0 => *place = n as u32,
-            _ => return Err(format!("{name} \"{text}\": allowed: a number")),
+        let text = value.ok_or_else(usage)?;
+        if name == "--port" {
+            self.port_fd = Some(open_port(&text)?);
+            return Ok(());
+        }
+        let number = text.parse::<i32>().ok().filter(|n| *n >= 0);
+        let number = number.ok_or_else(|| format!("{NAME}: {name} \"{text}\": allowed: a number"))?;
+        match name {
+            "--port-fd" => self.port_fd = Some(number),
+            _ => *self.number(name).ok_or_else(usage)? = number as u32,
         }
         Ok(())
     }
@@ -80,12 +87,16 @@ impl Options {
     }
 }
 
+fn open_port(path: &str) -> Result<i32, String> {
+    let file = File::options().read(true).write(true).open(path);
+    file.map(File::into_raw_fd).map_err(|e| format!("{NAME}: {path}: {e}"))
+}
+
 fn usage() -> String {
     format!("usage: {NAME} {USAGE}")
 }
 
-fn serve(fd: u32, o: &Options) -> Result<(), &'static str> {
-    let fd = fd as i32;
+fn serve(fd: i32, o: &Options) -> Result<(), &'static str> {
     port::early(fd)?;
     let mut transform = Transform::new(&o.config);
     port::touch_stack();
