@@ -190,6 +190,10 @@ impl Up {
         self.0.size.wrapping_sub(self.0.head.wrapping_sub(self.0.peer)) >= need
     }
 
+    pub fn size(&self) -> usize {
+        self.0.size as usize
+    }
+
     /// Room for `need` bytes (a multiple of ALIGN), or None.
     pub fn reserve(&mut self, need: usize) -> Option<&mut [u8]> {
         let bytes = u32::try_from(need).ok()?;

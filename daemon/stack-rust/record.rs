@@ -57,6 +57,10 @@ impl<'a> Fields<'a> {
     pub fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
         self.array(at)
     }
+    /// The bytes where they lie: of a key no copy is made.
+    pub fn borrow<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
+        self.0.get(at..at.checked_add(N)?)?.try_into().ok()
+    }
     pub fn part(&self, at: usize, length: usize) -> Fields<'a> {
         Fields(at.checked_add(length).and_then(|end| self.0.get(at..end)).unwrap_or(&[]))
     }

@@ -7,6 +7,9 @@ use crate::transform::{room, Transform};
 /// Answers one record of at most `there` bytes. Gives its length; None: the attachment is over.
 fn one(port: &mut Port, transform: &mut Transform, there: u32) -> Option<u32> {
     let need = room(port.down.record(there)?);
+    if need > port.up.size() {
+        return None; // no such answer is asked for: it could never be handed in
+    }
     while port.up.reserve(need).is_none() {
         port.up.submit();
         if !port.kick(0) {

@@ -21,6 +21,7 @@ const FLAGS_ALL: u32 = 0x7f;
 const ESP: u8 = 50;
 const KEY_BITS: u32 = 8 * (KEY_LEN as u32 + 4);
 const ICV_BITS: u32 = 128;
+const KEY_AT: usize = 136 + 72;
 const CIPHERS: [(&[u8], Cipher); 2] = [
     (b"rfc4106(gcm(aes))", Cipher::Aes256Gcm),
     (b"rfc7539esp(chacha20,poly1305)", Cipher::ChaCha20Poly1305),
@@ -132,10 +133,10 @@ impl Sa {
         nonce
     }
 
-    fn set(&mut self, facts: Facts, cipher: Cipher, f: Fields, age: u64) {
+    fn set(&mut self, facts: Facts, cipher: Cipher, key: &[u8; KEY_LEN], salt: [u8; 4], age: u64) {
         self.facts = facts;
-        self.aead.set_key(cipher, &f.bytes(136 + 72));
-        self.salt = f.bytes(136 + 72 + KEY_LEN);
+        self.aead.set_key(cipher, key);
+        self.salt = salt;
         self.age = age;
     }
 
@@ -189,10 +190,11 @@ impl Sad {
     pub fn add(&mut self, f: Fields) -> Result<(), Refused> {
         let facts = Facts::read(f);
         let cipher = cipher(f).filter(|_| facts.is_served(f)).ok_or(Refused::Unsupported)?;
+        let key = f.borrow(KEY_AT).ok_or(Refused::Unsupported)?;
         let place = self.take(facts.handle).ok_or(Refused::NoRoom)?;
         let sa = self.place.get_mut(place as usize).ok_or(Refused::NoRoom)?;
         self.last_age += 1;
-        sa.set(facts, cipher, f, self.last_age);
+        sa.set(facts, cipher, key, f.bytes(KEY_AT + KEY_LEN), self.last_age);
         Ok(())
     }
 
