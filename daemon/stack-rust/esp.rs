@@ -83,7 +83,14 @@ fn class(facts: &Facts, ip: &Ip) -> u8 {
     dscp | ecn
 }
 
-fn transport_front(out: &mut [u8], ip: &Ip, segment: &Segment, protocol: u8, too_long: bool, total: usize) -> Option<()> {
+fn transport_front(
+    out: &mut [u8],
+    ip: &Ip,
+    segment: &Segment,
+    protocol: u8,
+    too_long: bool,
+    total: usize,
+) -> Option<()> {
     out.copy_from_slice(segment.front(out.len())?);
     *out.get_mut(ip.esp_next_at)? = protocol;
     if ip.family == 6 {
@@ -98,7 +105,7 @@ fn transport_front(out: &mut [u8], ip: &Ip, segment: &Segment, protocol: u8, too
     Some(())
 }
 
-/// Text and trailer, in place; gives the ICV's place too.
+/// All from ESP's header on.
 fn body(out: &mut [u8], sa: &mut Sa, ip: &Ip, segment: &Segment, number: u64, parts: &Parts) -> Option<()> {
     let next = match (sa.facts.mode == sad::TUNNEL, ip.family) {
         (false, _) => ip.esp_next,

@@ -29,7 +29,8 @@ use std::os::unix::io::IntoRawFd;
 use transform::{Config, Transform};
 
 const NAME: &str = "ipsec-port-stack-rust";
-const USAGE: &str = "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
+const USAGE: &str =
+    "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
 
 struct Options {
     port_fd: Option<i32>,

@@ -29,7 +29,8 @@ impl<'a> Outer<'a> {
         let esp = bytes.get(ip.header_len.checked_add(udp)?..)?;
         let text_len = esp.len().checked_sub(ESP_LEN + ICV_LEN).filter(|n| *n >= 2 && n % 4 == 0)?;
         let f = Fields(esp);
-        Some(Outer { ip, head: f.part(0, ESP_LEN), text: f.part(ESP_LEN, text_len).0, icv: f.bytes(ESP_LEN + text_len) })
+        let (head, text) = (f.part(0, ESP_LEN), f.part(ESP_LEN, text_len).0);
+        Some(Outer { ip, head, text, icv: f.bytes(ESP_LEN + text_len) })
     }
 }
 
