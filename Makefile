@@ -20,6 +20,7 @@ FUZZ_CC := clang-14
 # Debian's, whatever else is installed; no cargo and no crates
 RUSTC := /usr/bin/rustc
 rustflags = --edition 2021 -C opt-level=3 -C panic=abort -C strip=symbols
+SODIUM_CC := clang-14
 cflags = -std=gnu11 -Wall -Wextra -Werror -Iuapi -Idaemon -I. -DIPSP_VERSION='"$(VERSION)"' $(CFLAGS) -MMD -MP
 libs = -Wl,--as-needed $(shell pkg-config --libs libcrypto libseccomp inih json-c libsodium libnl-3.0) -lIPSec_MB -pthread
 check_libs = $(shell pkg-config --libs check)
@@ -31,6 +32,8 @@ transform := $(wildcard daemon/ipsec/*.c) $(wildcard daemon/crypto/*.c)
 stack := $(wildcard daemon/stack/*.c)
 # the words that a stack shares with those who keyed it
 shared := daemon/words/algorithm.c daemon/words/text.c
+# the second stack: of the first it shares the sandbox and the port, and no compiler
+sodium := $(wildcard daemon/stack-sodium/*.c) daemon/stack/sandbox.c daemon/stack/port.c
 # of the keying agent: what neither opens nor asks anybody
 keyd_parts := $(filter-out $(patsubst %,daemon/keyd/%.c,main relay compartment opener),$(wildcard daemon/keyd/*.c))
 # what a test, a bench or a fuzz target may call: all but the programs' main
@@ -38,6 +41,8 @@ parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
 c_programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
 programs := $(c_programs) $(B)/ipsec-port-stack-rust
+programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
+diverse := $(B)/ipsec-port-stack-sodium
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -86,7 +91,7 @@ $(B)/kmod-%/ipsec_port.ko: FORCE
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 
-programs: $(programs)
+programs: $(programs) $(diverse)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
@@ -101,6 +106,13 @@ $(c_programs):
 $(B)/ipsec-port-stack-rust: $(wildcard daemon/stack-rust/*.rs) $(call objects,daemon/stack/port.c daemon/stack/sandbox.c)
 	$(call say,RUSTC,$@) mkdir -p $(@D)
 	$(Q)$(RUSTC) $(rustflags) $(addprefix -C link-arg=,$(filter %.o,$^)) -o $@ daemon/stack-rust/main.rs
+
+$(B)/ipsec-port-stack-sodium: $(patsubst %.c,$(B)/obj-sodium/%.o,$(sodium))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(SODIUM_CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libsodium)
+$(B)/obj-sodium/%.o: %.c Makefile
+	$(call say,CLANG,$<) mkdir -p $(@D)
+	$(Q)$(SODIUM_CC) $(cflags) -c -o $@ $<
 
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
 $(B)/obj/daemon/keyd/%.o $(B)/obj/tests/unit/test_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
@@ -168,7 +180,7 @@ $(B)/obj-fuzz/%.o: %.c Makefile
 	$(Q)$(FUZZ_CC) $(cflags) -Wno-gnu-variable-sized-type-not-at-end $(sanitize) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 .SECONDARY:
--include $(shell find $(B)/obj $(B)/obj-fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium -name '*.d' 2>/dev/null)
 
 # The demo and the tests set up first; what they then need is found by a make of its own.
 kmods = $(patsubst %,$(B)/kmod-%/ipsec_port.ko,$(KERNELS))
@@ -214,7 +226,7 @@ completion := $(wildcard tools/completion/*)
 
 install: programs
 	install -d $(sbin) $(src)/kmod/compat $(src)/uapi $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(programs) $(sbin)
+	install -m 755 $(programs) $(diverse) $(sbin)
 	install -m 644 dkms.conf COPYING $(src)
 	install -m 644 kmod/Kbuild kmod/*.[ch] $(src)/kmod
 	install -m 644 kmod/compat/* $(src)/kmod/compat
@@ -232,7 +244,7 @@ install: programs
 
 # What the host's own files say (/etc/ipsec-port) and the marks of its keys (/var/lib/ipsec-port) stay.
 uninstall:
-	rm -f $(addprefix $(sbin)/,$(notdir $(programs)))
+	rm -f $(addprefix $(sbin)/,$(notdir $(programs) $(diverse)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard uapi/*.h)))
 	rm -f $(addprefix $(share)/man/man5/,$(notdir $(man5))) $(addprefix $(share)/man/man8/,$(notdir $(man8)))
 	rm -f $(addprefix $(lib)/systemd/system/,$(notdir $(services))) $(lib)/sysusers.d/ipsec-port.conf
@@ -242,4 +254,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
