@@ -3,8 +3,7 @@
  * main.c - the second stack: another parser, other databases, another library, another compiler
  *
  * Its life is that of daemon/stack/main.c: get everything that it will need, attach, close the sandbox, answer
- * records. With --records there is neither port nor sandbox: each record comes on standard input behind its length
- * in 4 bytes, and its answer goes to standard output likewise; 0: no answer.
+ * records. With --records there is neither port nor sandbox (stream.h).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,6 +18,7 @@
 #include "aead.h"
 #include "ring.h"
 #include "stack/sandbox.h"
+#include "stream.h"
 
 #define NAME "ipsec-port-stack-sodium"
 #define RECORDS_MAX 256			/* SAs and policies with --records */
@@ -117,40 +117,6 @@ static struct record_stack *main_stack(unsigned sas_max, unsigned policies_max)
 	return record_start(memory, sas_max, policies_max);
 }
 
-/* ---- records on standard input ------------------------------------------------------------- */
-
-static union {
-	struct ipsp_record head;
-	uint8_t bytes[IPSP_RECORD_MAX];
-} down __attribute__((aligned(64)));
-static uint8_t up[8 * IPSP_RECORD_MAX] __attribute__((aligned(64)));
-
-static bool records_read(void)
-{
-	uint32_t len;
-
-	if (fread(&len, sizeof(len), 1, stdin) != 1)
-		return false;
-	if (len >= sizeof(down.head) && len <= sizeof(down) && fread(&down, len, 1, stdin) == 1 &&
-	    ipsp_record_is_sane(&down.head, len))
-		return true;
-	fprintf(stderr, NAME ": a record of %u bytes: not one, or not whole\n", len);
-	exit(EXIT_FAILURE);
-}
-
-static int records_run(struct record_stack *stack)
-{
-	uint32_t len;
-
-	while (records_read()) {
-		len = (uint32_t)record_answer(stack, &down.head, up, sizeof(up));
-		if (fwrite(&len, sizeof(len), 1, stdout) != 1 || (len && fwrite(up, len, 1, stdout) != 1) ||
-		    fflush(stdout))
-			return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
-}
-
 /* ---- the port -------------------------------------------------------------------------------- */
 
 /* The pages of the call stack are there before a page fault could tell anybody anything. */
@@ -187,7 +153,7 @@ int main(int argc, char **argv)
 
 	main_options(&o, argc, argv);
 	if (o.records)
-		return records_run(main_stack(RECORDS_MAX, RECORDS_MAX));
+		return stream_run(main_stack(RECORDS_MAX, RECORDS_MAX));
 	main_port(&o);
 	_exit(0);
 }

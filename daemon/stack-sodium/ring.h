@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* ring - the stack's two ways to records: the port's rings, or standard input and output */
+/* ring - records from the port's down ring, answers to its up ring */
 #ifndef SODIUM_RING_H
 #define SODIUM_RING_H
 
