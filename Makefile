@@ -171,6 +171,11 @@ $(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,acquir
 $(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 $(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
 $(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
+# the second stack alone: it shares nothing with the parts, not even names
+$(B)/fuzz/fuzz_stack_sodium: $(B)/obj-fuzz/tests/fuzz/fuzz_stack_sodium.o \
+		$(call fuzz_objects,$(filter-out %/main.c %/stream.c %/ring.c,$(wildcard daemon/stack-sodium/*.c)))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(CFLAGS) $(sanitize) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libsodium)
 sanitize := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 $(B)/fuzz/%: $(B)/obj-fuzz/tests/fuzz/%.o $(call fuzz_objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
