@@ -72,9 +72,11 @@ class Answer:
 
 
 class Sim:
-    def __init__(self):
-        program = os.path.join(TOP, "build", "ipsec-port-sim")
-        self.child = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, *words):
+        """`words`: of a stack that takes records like it; the first is under build/."""
+        words = words or ("ipsec-port-sim",)
+        program = os.path.join(TOP, "build", words[0])
+        self.child = subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def give(self, raw):
         self.child.stdin.write(struct.pack("=I", len(raw)) + raw)
