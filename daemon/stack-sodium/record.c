@@ -97,7 +97,8 @@ static size_t record_classified(const struct record_call *c, uint32_t handle)
 }
 
 /* A policy that wants its flow protected. */
-static size_t record_apply(const struct record_call *c, const struct ipsp_policy_entry *policy, const struct tuple *tuple)
+static size_t record_apply(const struct record_call *c, const struct ipsp_policy_entry *policy,
+			   const struct tuple *tuple)
 {
 	const struct sad_sa *sa;
 
