@@ -40,9 +40,7 @@ keyd_parts := $(filter-out $(patsubst %,daemon/keyd/%.c,main relay compartment o
 parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
 c_programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
-programs := $(c_programs) $(B)/ipsec-port-stack-rust
-programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
-diverse := $(B)/ipsec-port-stack-sodium
+programs := $(c_programs) $(B)/ipsec-port-stack-sodium $(B)/ipsec-port-stack-rust
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -91,7 +89,7 @@ $(B)/kmod-%/ipsec_port.ko: FORCE
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 
-programs: $(programs) $(diverse)
+programs: $(programs)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
@@ -231,7 +229,7 @@ completion := $(wildcard tools/completion/*)
 
 install: programs
 	install -d $(sbin) $(src)/kmod/compat $(src)/uapi $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(programs) $(diverse) $(sbin)
+	install -m 755 $(programs) $(sbin)
 	install -m 644 dkms.conf COPYING $(src)
 	install -m 644 kmod/Kbuild kmod/*.[ch] $(src)/kmod
 	install -m 644 kmod/compat/* $(src)/kmod/compat
@@ -249,7 +247,7 @@ install: programs
 
 # What the host's own files say (/etc/ipsec-port) and the marks of its keys (/var/lib/ipsec-port) stay.
 uninstall:
-	rm -f $(addprefix $(sbin)/,$(notdir $(programs) $(diverse)))
+	rm -f $(addprefix $(sbin)/,$(notdir $(programs)))
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(wildcard uapi/*.h)))
 	rm -f $(addprefix $(share)/man/man5/,$(notdir $(man5))) $(addprefix $(share)/man/man8/,$(notdir $(man8)))
 	rm -f $(addprefix $(lib)/systemd/system/,$(notdir $(services))) $(lib)/sysusers.d/ipsec-port.conf
@@ -259,4 +257,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/obj-sodium $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
