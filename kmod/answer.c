@@ -11,6 +11,7 @@
 #include <linux/ipv6.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include <linux/udp.h>
 #include <linux/virtio_net.h>
 #include <net/addrconf.h>
@@ -263,6 +264,8 @@ static bool in_addresses_ok(struct net *net, const struct ticket *t, const struc
 		       !memcmp(&ip_hdr(skb)->saddr, &ip_hdr(t->skb)->saddr, 8) :
 		       !memcmp(&ipv6_hdr(skb)->saddr, &ipv6_hdr(t->skb)->saddr, 32);
 	}
+	if (h->inner_family && h->inner_family != family)
+		return false;
 	if (family == 4)
 		return in_source_is_foreign4(net, ip_hdr(skb)->saddr) &&
 		       !ipv4_is_loopback(ip_hdr(skb)->daddr);
@@ -357,12 +360,16 @@ static u32 in_offload(struct sk_buff *skb, const struct ipsp_offload *o)
 		.csum_offset = __cpu_to_virtio16(little, o->csum_offset),
 	};
 	bool v4 = skb->protocol == htons(ETH_P_IP);
+	u8 protocol = v4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr;
 
 	if (!o->gso_type) {
 		skb->ip_summed = o->flags ? CHECKSUM_UNNECESSARY : CHECKSUM_NONE;
 		return 0;
 	}
-	if (o->gso_type != (v4 ? IPSP_GSO_TCPV4 : IPSP_GSO_TCPV6) ||
+	/* it would believe any place for the checksum, and take what is there for TCP's header */
+	if (o->gso_type != (v4 ? IPSP_GSO_TCPV4 : IPSP_GSO_TCPV6) || protocol != IPPROTO_TCP ||
+	    o->csum_start != skb_transport_offset(skb) ||
+	    o->csum_offset != offsetof(struct tcphdr, check) ||
 	    virtio_net_hdr_to_skb(skb, &hdr, little))
 		return IPSP_BROKEN_LENGTH;
 	return 0;

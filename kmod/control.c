@@ -50,7 +50,7 @@ static const struct call control_calls[] = {
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
 	{ IPSP_CTL_DISSENT, CALL_RESERVED(ipsp_dissent), .locked = true, .tells = true,
 	  .control = ipsp_dissent_get },
-	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .locked = true, .tells = true,
+	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .tells = true,
 	  .control = ipsp_poison_get },
 };
 

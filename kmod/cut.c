@@ -32,13 +32,13 @@ u16 ipsp_cut_flags(const struct sk_buff *skb, u16 flags, u32 mtu)
 	return flags;
 }
 
-/* Super-packets that the record cannot say (tunnels inside, SCTP, frag lists). */
+/* Super-packets that a record cannot say: tunnels inside, SCTP, frag lists, and BIG TCP. */
 static bool cut_is_unknown(const struct sk_buff *skb)
 {
 	const u32 known = SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_UDP_L4 | SKB_GSO_TCP_ECN |
 			  SKB_GSO_DODGY | SKB_GSO_TCP_FIXEDID;
 
-	return skb_is_gso(skb) && (skb_shinfo(skb)->gso_type & ~known);
+	return skb_is_gso(skb) && ((skb_shinfo(skb)->gso_type & ~known) || skb->len > IP_MAX_MTU);
 }
 
 static bool cut_is_to_fragment(const struct handle *h, const struct sk_buff *skb, u16 flags,

@@ -351,21 +351,25 @@ static bool flow_is_decision(u16 verdict, u16 reason)
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 		      u32 generation)
 {
-	enum flow_state state = flow_outcome(verdict);
 	struct compartment *c = f->c;
+	enum flow_state state;
 	struct asked *a;
 
 	spin_lock_bh(&c->flows.lock);
+	/* its end flushed the flows that had it: this one had none yet */
+	if (verdict == IPSP_VERDICT_CLASSIFY && (READ_ONCE(h->dead) || !ipsp_handle_hold(h))) {
+		verdict = IPSP_VERDICT_DROP;
+		reason = IPSP_DROP_STALE;
+	}
+	if (verdict == IPSP_VERDICT_CLASSIFY)
+		f->handle = h;
 	if (f->cached && !flow_is_decision(verdict, reason))
 		flow_unlink(f);
 	spin_unlock_bh(&c->flows.lock);
+	state = flow_outcome(verdict);
 	f->answer = state;
 	f->reason = verdict == IPSP_VERDICT_DROP ? reason : 0;
 	f->generation = generation;
-	if (h && ipsp_handle_hold(h))
-		f->handle = h;
-	else if (state == FLOW_PROTECT)
-		f->reason = IPSP_DROP_STALE;
 	while ((a = flow_dequeue(f, state)))
 		asked_resume(f, a);
 }

@@ -102,14 +102,16 @@ static int poison_copy(const struct ipsp_poison *out, const struct sk_buff *skb)
 int ipsp_poison_get(struct net *net, void *arg)
 {
 	struct ipsp_poison *out = arg;
-	struct compartment *c = NULL;
+	struct compartment *c;
 	struct sk_buff *skb;
 	int err;
 
 	if (out->reserved16 || strnlen(out->name, IPSP_NAME_MAX) == IPSP_NAME_MAX)
 		return -EINVAL;
+	mutex_lock(&ipsp_compartment_mutex);	/* not while the caller's memory lets us wait */
 	c = ipsp_compartment_find(net, out->name);
 	skb = c ? poison_find(c, out) : NULL;
+	mutex_unlock(&ipsp_compartment_mutex);
 	if (!skb)
 		return -ENOENT;
 	err = skb->len > out->size ? -EMSGSIZE : poison_copy(out, skb);

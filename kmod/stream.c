@@ -175,6 +175,7 @@ int ipsp_stream_attach(struct port_file *p, u32 index)
 		return -ENOMEM;
 	s->c = c;
 	s->index = index;
+	mutex_init(&s->message);
 	mutex_init(&s->kick);
 	init_waitqueue_head(&s->wait);
 	INIT_WORK(&s->broken_work, stream_broken_work);
@@ -279,7 +280,8 @@ int ipsp_stream_mmap(struct stack *s, struct vm_area_struct *vma)
 		ipsp_vm_flags_clear(vma, VM_MAYWRITE);
 	}
 	ipsp_vm_flags_clear(vma, VM_MAYEXEC);
-	ipsp_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
+	/* VM_IO: else madvise() may ask for a copy on fork after all */
+	ipsp_vm_flags_set(vma, VM_IO | VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP);
 	err = vm_map_pages_zero(vma, a->pages, a->count * shape->times);
 	if (err)
 		return err;
@@ -424,6 +426,11 @@ bool ipsp_stream_has_work(const struct stack *s)
 
 /* ---- one record at a time: a stack that does not mmap ---------------------------- */
 
+/*
+ * The stack's memory may let us wait for as long as it likes (userfaultfd, FUSE). So it is
+ * touched under `message` alone, which nobody needs to end an attachment, unlike `kick`.
+ */
+
 static long stream_wait_work(struct stack *s, bool nonblock)
 {
 	if (nonblock && !ipsp_stream_has_work(s))
@@ -434,13 +441,34 @@ static long stream_wait_work(struct stack *s, bool nonblock)
 	return READ_ONCE(s->state) == STACK_BROKEN ? -EPIPE : 0;
 }
 
-/* The record at message_at: ours, in memory the stack never mapped. */
+/* Bytes of records at message_at, by what we know: the index may lie, for a stack that maps. */
+static u32 stream_unread(struct stack *s)
+{
+	u32 unread;
+
+	spin_lock_bh(&s->c->lock);
+	unread = s->down.own - s->message_at;
+	spin_unlock_bh(&s->c->lock);
+	return unread;
+}
+
+/*
+ * The record at message_at. One that maps its words while it is in here can have it written
+ * over by newer ones: what is copied then is nonsense, but inside the ring.
+ */
 static long stream_get_one(struct stack *s, struct ipsp_message *m)
 {
 	struct ipsp_words *words = s->area[AREA_STACK_WORDS].base;
 	struct ipsp_record *rec = ipsp_ring_at(&s->down, s->message_at);
-	u32 len = rec->len;
+	u32 unread = stream_unread(s), len;
 
+	if (!unread)
+		return -EAGAIN;
+	len = READ_ONCE(rec->len);
+	if (unread > s->down.size || len > unread || len < sizeof(*rec)) {
+		ipsp_stream_break(s, IPSP_BROKEN_INDEX);
+		return -EPIPE;
+	}
 	if (rec->band < m->band)
 		return -EAGAIN;
 	if (m->size < len) {
@@ -469,9 +497,9 @@ int ipsp_stream_getmsg(struct stack *s, struct ipsp_message *m, bool nonblock)
 	err = stream_wait_work(s, nonblock);
 	if (err)
 		return err;
-	mutex_lock(&s->kick);
-	err = ipsp_stream_has_work(s) ? stream_get_one(s, m) : -EAGAIN;
-	mutex_unlock(&s->kick);
+	mutex_lock(&s->message);
+	err = stream_get_one(s, m);
+	mutex_unlock(&s->message);
 	return err;
 }
 
@@ -485,13 +513,14 @@ int ipsp_stream_putmsg(struct stack *s, const struct ipsp_message *m)
 	if (m->size < sizeof(struct ipsp_record) || m->size > s->up.size ||
 	    !IS_ALIGNED(m->size, IPSP_ALIGN))
 		return -EINVAL;
-	mutex_lock(&s->kick);
+	mutex_lock(&s->message);
 	if (copy_from_user(ipsp_ring_record(&s->up), u64_to_user_ptr(m->record), m->size))
 		err = -EFAULT;
 	else
 		ipsp_ring_publish(&words->up.kindex, s->up.head + m->size);
-	mutex_unlock(&s->kick);
-	return err ?: ipsp_answer_kick(s, 0);
+	err = err ?: ipsp_answer_kick(s, 0);
+	mutex_unlock(&s->message);
+	return err;
 }
 
 __poll_t ipsp_stream_poll(struct stack *s, struct file *file, poll_table *wait)

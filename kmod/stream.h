@@ -53,7 +53,8 @@ struct stack {
 	u32 cause;			/* IPSP_BROKEN_* once BROKEN */
 	struct pid *pid;
 	struct address_space *mapping;	/* of the file that attached: what is zapped */
-	struct mutex kick;		/* one KICK/GETMSG/PUTMSG at a time: protects up, scratch */
+	struct mutex message;		/* one GETMSG or PUTMSG at a time: protects message_at */
+	struct mutex kick;		/* one batch of answers at a time: protects up */
 	bool mapped;			/* mmap was used: no GETMSG/PUTMSG */
 	wait_queue_head_t wait;		/* KICK WAIT, poll */
 	struct area area[AREA_COUNT];
