@@ -34,6 +34,72 @@ static void answer_second(struct stack *s, const void *verdict)
 	pause();
 }
 
+/* ---- a handle ends between an answer and its turn ---------------------------------------------------- */
+
+static struct draft first_answer;
+
+/* The manager's word that the handle has gone: now the first question is answered, too. */
+static void answer_first(struct stack *s, const struct ipsp_record *rec)
+{
+	if (rec->type == IPSP_REC_TIME)
+		stack_put(s, &first_answer);
+}
+
+static void answer_late(struct stack *s, const void *unused)
+{
+	struct ticket t, second;
+	struct draft d;
+
+	(void)unused;
+	if (stack_next(s, &t) || stack_next(s, &second))
+		_exit(3);
+	stack_answer(s, &t, &first_answer);
+	stack_answer(s, &second, &d);
+	stack_say(s, stack_put(s, &d));
+	s->control = answer_first;
+	while (!stack_next(s, &t))
+		stack_say(s, t.rec.type == IPSP_REC_CLASSIFY ? t.data[19] : -2);
+}
+
+static void tell_time(struct realm *r)
+{
+	_Alignas(64) unsigned char bytes[128] = { 0 };
+	struct ipsp_record *rec = (struct ipsp_record *)bytes;
+
+	rec->type = IPSP_REC_TIME;
+	rec->control_len = sizeof(struct ipsp_time);
+	rec->data_offset = rec->len = sizeof(bytes);
+	TAP_EQUAL(realm_control(r, rec, 0), 0, "a control record");
+}
+
+static void test_handle(void)
+{
+	const struct realm *one[1];
+	struct realm r;
+	int i;
+
+	one[0] = &r;
+	realm_begin(&r, NET, 60000);
+	realm_rules(one, 1);
+	realm_start(&r, answer_late, NULL);
+	wire_datagram(NET, 1);
+	wire_datagram(NET, 2);
+	TAP_EQUAL(realm_said(&r, 10000), 0, "the second question is answered, the first is not");
+	TAP_EQUAL(tap_ioctl(r.port, IPSP_IOC_HANDLE_DEL, &r.out), 0, "its handle goes");
+	tell_time(&r);
+	for (i = 0; i < 1000 && realm_stats(&r).drop[IPSP_DROP_STALE] < 3; i++)
+		usleep(10000);
+	/* the first ticket with its packet; the second ticket was classified in time, its packet was not */
+	TAP_EQUAL(realm_stats(&r).drop[IPSP_DROP_STALE], 3, "what came for it is dropped");
+	wire_datagram(NET, 2);
+	TAP_EQUAL(realm_said(&r, 10000), 2, "and its flow asks again");
+	realm_stop(&r);
+	realm_rules(NULL, 0);
+	realm_end(&r);
+}
+
+/* ---- rules that change ---------------------------------------------------------------------------------- */
+
 /* One packet's answer is out and waits. */
 static void wait_behind(struct realm *r, const __u16 *verdict)
 {
@@ -133,6 +199,7 @@ int main(void)
 	test_drop(&bypass, "a bypass");
 	test_gone(&classify, "to be protected");
 	test_gone(&bypass, "a bypass");
+	test_handle();
 	close(control);
 	tap(world_end(), "what was made is freed");
 	return tap_end();

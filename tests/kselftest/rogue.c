@@ -196,17 +196,23 @@ struct merge {
 	int answer_first;		/* honestly, alone */
 	int is_tcp;			/* it looks like what merging makes */
 	unsigned int cause;		/* IPSP_BROKEN_*; 0: believed */
+	__u16 csum_start, csum_offset;	/* 20, 16: TCP's */
+	unsigned char protocol;
 };
 
 static const struct merge merges[] = {
-	{ "two merged", { 1, 2 }, 0, 1, 0 },
-	{ "merged with one answered before", { 1, 2 }, 1, 1, IPSP_BROKEN_TICKET },
-	{ "merged with one that came late", { 9, 4 }, 0, 1, IPSP_BROKEN_TICKET },
-	{ "merged, and no TCP", { 1, 2 }, 0, 0, IPSP_BROKEN_NOT_SERVED },
+	{ "two merged", { 1, 2 }, 0, 1, 0, 20, 16, 6 },
+	{ "merged with one answered before", { 1, 2 }, 1, 1, IPSP_BROKEN_TICKET, 20, 16, 6 },
+	{ "merged with one that came late", { 9, 4 }, 0, 1, IPSP_BROKEN_TICKET, 20, 16, 6 },
+	{ "merged, and no TCP", { 1, 2 }, 0, 0, IPSP_BROKEN_NOT_SERVED, 20, 16, 6 },
+	{ "merged, its checksum in the IP header", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 4, 16, 6 },
+	{ "merged, its checksum behind TCP's header", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 60, 16, 6 },
+	{ "merged, its checksum elsewhere in it", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 20, 4, 6 },
+	{ "merged UDP", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 20, 16, 17 },
 };
 
 /* A TCP segment of 10.N.0.9 to 10.9.0.1 of 440 bytes, as two of 200 */
-static void merge_tcp(struct draft *d)
+static void merge_tcp(struct draft *d, const struct merge *m)
 {
 	memset(d->data, 0, 440);
 	memcpy(d->data, (unsigned char [34]){ 0x45, 0, 440 >> 8, 440 & 255, 0, 0, 0, 0, 64, 6, 0, 0,
@@ -215,8 +221,9 @@ static void merge_tcp(struct draft *d)
 	lie_size(d, 440);
 	d->answer.offload = (struct ipsp_offload){
 		.flags = IPSP_OFFLOAD_NEEDS_CSUM, .gso_type = IPSP_GSO_TCPV4, .gso_size = 200,
-		.header_len = 40, .csum_start = 20, .csum_offset = 16,
+		.header_len = 40, .csum_start = m->csum_start, .csum_offset = m->csum_offset,
 	};
+	d->data[9] = m->protocol;
 }
 
 static void merge_two(struct stack *s, const void *how)
@@ -232,7 +239,7 @@ static void merge_two(struct stack *s, const void *how)
 		stack_put(s, &d);
 	stack_answer(s, &second, &d);
 	if (m->is_tcp)
-		merge_tcp(&d);
+		merge_tcp(&d, m);
 	d.answer.segments = 2;
 	stack_say(s, -stack_put(s, &d));
 	pause();

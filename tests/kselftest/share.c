@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "stall.h"
 #include "tap.h"
 #include "world/world.h"
 
@@ -498,6 +499,37 @@ static struct ipsp_event next_but_deaths(void)
 	return e;
 }
 
+/* Who saves it into memory that lets the call wait keeps nobody else from the control device. */
+static void poison_stalled(void)
+{
+	struct ipsp_poison p = { .size = MAGIC };
+	int status = -1, waits, i;
+	struct stall s;
+	pid_t saver, other;
+
+	if (stall_begin(&s))
+		tap_give_up("userfaultfd");
+	saver = fork();
+	if (!saver) {
+		p.data = (uintptr_t)s.page;
+		_exit(realm_poison(&realm, &p));
+	}
+	waits = stall_has_one(&s);
+	other = fork();
+	if (!other) {
+		realm_stats(&realm);
+		_exit(0);
+	}
+	for (i = 0; i < 500 && waitpid(other, &status, WNOHANG) != other; i++)
+		usleep(10000);
+	tap(waits && !status, "who saves it into slow memory keeps nobody waiting");
+	kill(saver, SIGKILL);
+	waitpid(saver, NULL, 0);
+	if (status)
+		waitpid(other, NULL, 0);
+	stall_end(&s);
+}
+
 static void test_poison(void)
 {
 	unsigned char packet[WORLD_PACKET_MAX];
@@ -531,6 +563,7 @@ static void test_poison(void)
 	    "as it came: %u bytes, to host %u", p.length, packet[19]);
 	p.index = 1;
 	TAP_EQUAL(realm_poison(&realm, &p), ENOENT, "and no other");
+	poison_stalled();
 	close(fd);
 	close(other);
 	end("poison");

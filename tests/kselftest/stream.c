@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@
 
 #include "ipsec_port.h"
 #include "ipsec_port_ring.h"
+#include "stall.h"
 #include "tap.h"
 
 #define NAME "streams"
@@ -75,9 +77,99 @@ static int order_lie(int fd)
 	return write(fd, &rec, sizeof(rec)) < 0 ? errno : 0;
 }
 
+/* ---- a second thread of it, inside a call ---- */
+
+static struct stall stall;
+static struct ipsp_message message;
+static volatile int caller;		/* the thread's id, when it is about to call */
+static int caller_fd, caller_err;
+static unsigned long caller_call;
+static pthread_t caller_thread;
+
+static void *call(void *unused)
+{
+	(void)unused;
+	caller = (int)syscall(SYS_gettid);
+	caller_err = ioctl(caller_fd, caller_call, &message) ? errno : 0;
+	return NULL;
+}
+
+static int caller_start(int fd, unsigned long number, void *record, unsigned int size)
+{
+	message = (struct ipsp_message){ .record = (uintptr_t)record, .size = size };
+	caller_fd = fd;
+	caller_call = number;
+	return pthread_create(&caller_thread, NULL, call, NULL);
+}
+
+/* The call uses memory that lets it wait. */
+static int order_stall(int fd, unsigned long number)
+{
+	if (stall_begin(&stall) || caller_start(fd, number, stall.page, 4096))
+		return errno;
+	return stall_has_one(&stall) ? 0 : ETIMEDOUT;
+}
+
+static int caller_sleeps(void)
+{
+	char path[64], state = '?';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", caller);
+	f = caller ? fopen(path, "r") : NULL;
+	if (!f)
+		return 0;
+	if (fscanf(f, "%*d %*s %c", &state) != 1)
+		state = '?';
+	fclose(f);
+	return state == 'S';
+}
+
+static void on_signal(int unused)
+{
+	(void)unused;
+}
+
+/*
+ * It waits in GETMSG for a record, behind all that was read; another thread maps the words, says that one is there, and
+ * wakes it. What lies in the ring there looks like a record of 16 MiB. The errno is GETMSG's.
+ */
+static int order_index(int fd)
+{
+	const size_t size = 32 << 20;
+	void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct sigaction a = { .sa_handler = on_signal };
+	struct ipsp_words *words;
+	struct ipsp_layout l;
+	int i;
+
+	sigaction(SIGUSR1, &a, NULL);
+	if (ioctl(fd, IPSP_IOC_LAYOUT, &l) || caller_start(fd, IPSP_IOC_GETMSG, room, size))
+		return errno;
+	for (i = 0; i < 1000 && !caller_sleeps(); i++)
+		usleep(10000);
+	words = mmap(NULL, l.page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, l.stack_words_offset);
+	if (words == MAP_FAILED)
+		return errno;
+	words->down.kindex -= IPSP_ALIGN;
+	pthread_kill(caller_thread, SIGUSR1);
+	pthread_join(caller_thread, NULL);
+	return caller_err;
+}
+
+/* A copy of its rings for whoever it makes is refused. */
+static int order_share(int fd)
+{
+	return order_map(fd) || !madvise(map_word, 4096, MADV_DOFORK) ? 0 : errno;
+}
+
 static int order_do(int fd, char letter)
 {
 	switch (letter) {
+	case 'g': return order_stall(fd, IPSP_IOC_GETMSG);
+	case 'p': return order_stall(fd, IPSP_IOC_PUTMSG);
+	case 'i': return order_index(fd);
+	case 'f': return order_share(fd);
 	case 'm': return order_map(fd);
 	case 'u': return munmap(map_word, 4096) ? errno : 0;
 	case 'c': return close(fd) ? errno : 0;
@@ -136,7 +228,7 @@ static int child_does(const struct child *k, char letter)
 	char err;
 
 	child_tell(k, letter);
-	if (poll(&p, 1, 5000) != 1 || read(k->done, &err, 1) != 1)
+	if (poll(&p, 1, 15000) != 1 || read(k->done, &err, 1) != 1)
 		return -1;
 	return err;
 }
@@ -229,6 +321,7 @@ static int send_record(unsigned int type, unsigned int control_len, unsigned int
 	struct ipsp_record *rec = (struct ipsp_record *)bytes;
 	struct ipsp_control c = { .record = (uintptr_t)rec };
 
+	memset(bytes, 1, sizeof(bytes));
 	memset(rec, 0, sizeof(*rec) + control_len);
 	rec->type = type;
 	rec->control_len = control_len;
@@ -297,6 +390,52 @@ static void test_close(void)
 	expect_event(IPSP_EVENT_STACK_DIED, 0, &k, "which ends its attachment");
 	TAP_EQUAL(child_does(&k, 'k'), EPIPE, "its calls fail");
 	TAP_EQUAL(child_status(&k), -1, "it goes on");
+	child_end(&k);
+	end();
+}
+
+/* It holds a call up in memory of its own while its attachment ends: nobody waits for it. */
+static void test_stall(char call, const char *what)
+{
+	struct child k;
+
+	begin(60000);
+	k = attached();
+	TAP_EQUAL(send_entry(), 0, "a record for it");
+	TAP_EQUAL(child_does(&k, call), 0, "a stack keeps %s waiting", what);
+	TAP_EQUAL(child_does(&k, 'm'), 0, "it maps an area");
+	TAP_EQUAL(child_does(&k, 'u'), 0, "and gives it up");
+	expect_event(IPSP_EVENT_STACK_DIED, 0, &k, "its attachment has ended");
+	TAP_EQUAL(child_status(&k), -1, "the process waits on");
+	end();
+	tap(1, "and the compartment can be deleted");
+	child_end(&k);
+}
+
+static void test_index(void)
+{
+	struct child k;
+	int round, i;
+
+	begin(60000);
+	k = attached();
+	for (round = 0; round < 2; round++) {
+		fill();
+		for (i = 0; i < 4; i++)
+			TAP_EQUAL(child_does(&k, 'r'), 0, "it takes a record");
+	}
+	TAP_EQUAL(child_does(&k, 'i'), EAGAIN, "where no record is, it finds none, whatever its index says");
+	child_end(&k);
+	end();
+}
+
+static void test_share(void)
+{
+	struct child k;
+
+	begin(5000);
+	k = attached();
+	TAP_EQUAL(child_does(&k, 'f'), EINVAL, "it may not have its areas copied on fork");
 	child_end(&k);
 	end();
 }
@@ -573,7 +712,7 @@ static void test_snapshot(void)
 int main(void)
 {
 	static void (*const tests[])(void) = {
-		test_close, test_exit, test_lie, test_gone, test_end, test_successor, test_room, test_stuck,
+		test_close, test_index, test_share, test_exit, test_lie, test_gone, test_end, test_successor, test_room, test_stuck,
 		test_turn, test_snapshot, test_pids,
 	};
 	size_t i;
@@ -587,6 +726,8 @@ int main(void)
 		tap_give_up("control");
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tests[i]();
+	test_stall('g', "GETMSG");
+	test_stall('p', "PUTMSG");
 	if (system("ip link del streams0"))
 		tap_give_up("the device's end");
 	return tap_end();
