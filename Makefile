@@ -53,7 +53,7 @@ unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/
 KVER ?= $(or $(newest),$(unpacked))
 KERNELS ?= 6.1 6.12
 
-.PHONY: coverage check-long check-debug all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
+.PHONY: coverage coverage-kmod check-long check-debug all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: programs module
 
@@ -65,6 +65,7 @@ help:
 	@echo 'make check-long        with the storms, topologies and figures that make check leaves out'
 	@echo 'make check-debug       the kselftests on a kernel with KASAN, UBSAN, lockdep, PROVE_RCU, kmemleak (ONLY=scenario/ for all)'
 	@echo 'make coverage          line coverage of the parsers by unit tests and fuzz corpora; less than 90 % of daemon/ipsec fails'
+	@echo 'make coverage-kmod     line coverage of the module on that kernel (ONLY=PATTERN, LINES=1); less than 85 % fails'
 	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json'
 	@echo 'make lint              checkpatch, sparse, cppcheck, shellcheck: whichever are there'
 	@echo 'make programs|module|tests|fuzz|bench-bin    a part of it'
@@ -204,6 +205,12 @@ check-debug: setup
 	@scripts/kernel-debug
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests $(B)/kmod-debug/ipsec_port.ko
 	@KERNELS=debug tests/check $(or $(ONLY),kselftest)
+
+# On the same kernel, which slows down nothing else by it
+coverage-kmod: setup
+	@scripts/kernel-debug
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests
+	@tests/coverage-kmod $(or $(ONLY),kselftest)
 
 bench: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-bin $(kmods)
