@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -500,20 +501,23 @@ static struct ipsp_event next_but_deaths(void)
 }
 
 /* Who saves it into memory that lets the call wait keeps nobody else from the control device. */
+static void *poison_save(void *page)
+{
+	struct ipsp_poison p = { .data = (uintptr_t)page, .size = MAGIC };
+
+	realm_poison(&realm, &p);
+	return NULL;
+}
+
 static void poison_stalled(void)
 {
-	struct ipsp_poison p = { .size = MAGIC };
 	int status = -1, waits, i;
+	pthread_t saver;
 	struct stall s;
-	pid_t saver, other;
+	pid_t other;
 
-	if (stall_begin(&s))
+	if (stall_begin(&s) || pthread_create(&saver, NULL, poison_save, s.page))
 		tap_give_up("userfaultfd");
-	saver = fork();
-	if (!saver) {
-		p.data = (uintptr_t)s.page;
-		_exit(realm_poison(&realm, &p));
-	}
 	waits = stall_has_one(&s);
 	other = fork();
 	if (!other) {
@@ -523,11 +527,10 @@ static void poison_stalled(void)
 	for (i = 0; i < 500 && waitpid(other, &status, WNOHANG) != other; i++)
 		usleep(10000);
 	tap(waits && !status, "who saves it into slow memory keeps nobody waiting");
-	kill(saver, SIGKILL);
-	waitpid(saver, NULL, 0);
+	stall_end(&s);
+	pthread_join(saver, NULL);
 	if (status)
 		waitpid(other, NULL, 0);
-	stall_end(&s);
 }
 
 static void test_poison(void)
