@@ -78,6 +78,8 @@ static int rule_cgroup(const struct ipsp_rule *config)
 
 	if (!(config->flags & IPSP_RULEF_CGROUP))
 		return config->cgroup ? -EINVAL : 0;
+	if (!IS_ENABLED(CONFIG_SOCK_CGROUP_DATA))
+		return -EOPNOTSUPP;
 	group = cgroup_get_from_id(config->cgroup);
 	if (IS_ERR(group))
 		return -EINVAL;
@@ -386,10 +388,20 @@ static bool rule_gid_match(const struct rule *r, struct sock *sk)
 	return match;
 }
 
+/* NULL: this kernel's sockets do not know. */
+static struct cgroup *rule_cgroup_of(const struct sock *sk)
+{
+#ifdef CONFIG_SOCK_CGROUP_DATA
+	return sock_cgroup_ptr((struct sock_cgroup_data *)&sk->sk_cgrp_data);
+#else
+	return NULL;
+#endif
+}
+
 /* As nft's `socket cgroupv2`: the group in which the socket was made, or one around it. */
 static bool rule_cgroup_match(const struct rule *r, const struct sock *sk)
 {
-	struct cgroup *group = sock_cgroup_ptr((struct sock_cgroup_data *)&sk->sk_cgrp_data);
+	struct cgroup *group = rule_cgroup_of(sk);
 
 	for (; group; group = cgroup_parent(group))
 		if (cgroup_id(group) == r->config.cgroup)
