@@ -418,7 +418,9 @@ struct ipsp_selector {
 #define IPSP_RULEF_PROTECT	(1u << 0)	/* no clear packet, ever */
 #define IPSP_RULEF_UID		(1u << 1)	/* `uid` is looked at */
 #define IPSP_RULEF_GID		(1u << 2)
-#define IPSP_RULEF_CGROUP	(1u << 3)	/* `cgroup` is looked at, else 0 */
+#define IPSP_RULEF_CGROUP	(1u << 3)	/* `cgroup` is looked at, else 0; EOPNOTSUPP: sockets
+						 * of this kernel know none
+						 */
 #define IPSP_RULEF_LABEL	(1u << 4)	/* not served yet */
 #define IPSP_RULEF_ALL		0x1fu
 
