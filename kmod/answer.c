@@ -264,8 +264,6 @@ static bool in_addresses_ok(struct net *net, const struct ticket *t, const struc
 		       !memcmp(&ip_hdr(skb)->saddr, &ip_hdr(t->skb)->saddr, 8) :
 		       !memcmp(&ipv6_hdr(skb)->saddr, &ipv6_hdr(t->skb)->saddr, 32);
 	}
-	if (h->inner_family && h->inner_family != family)
-		return false;
 	if (family == 4)
 		return in_source_is_foreign4(net, ip_hdr(skb)->saddr) &&
 		       !ipv4_is_loopback(ip_hdr(skb)->daddr);
