@@ -48,7 +48,7 @@ static const struct call control_calls[] = {
 	{ IPSP_CTL_RELAY_GET, .locked = true, .control = ipsp_relay_get },
 	{ IPSP_CTL_RULES_CONFIRM, .locked = true, .control = ipsp_rule_confirm },
 	{ IPSP_CTL_STATS, CALL_RESERVED(ipsp_stats), .locked = true, .control = ipsp_stats_get },
-	{ IPSP_CTL_DISSENT, CALL_RESERVED(ipsp_dissent), .locked = true, .tells = true,
+	{ IPSP_CTL_DISSENT, CALL_RESERVED(ipsp_dissent), .tells = true,
 	  .control = ipsp_dissent_get },
 	{ IPSP_CTL_POISON, CALL_RESERVED(ipsp_poison), .tells = true,
 	  .control = ipsp_poison_get },

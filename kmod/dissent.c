@@ -146,8 +146,10 @@ int ipsp_dissent_get(struct net *net, void *arg)
 
 	if (strnlen(out->name, IPSP_NAME_MAX) == IPSP_NAME_MAX)
 		return -EINVAL;
+	mutex_lock(&ipsp_compartment_mutex);	/* not while the caller's memory lets us wait */
 	c = ipsp_compartment_find(net, out->name);
 	d = c ? dissent_find(c, out->index) : NULL;
+	mutex_unlock(&ipsp_compartment_mutex);
 	if (!d)
 		return -ENOENT;
 	dissent_describe(d, out);
