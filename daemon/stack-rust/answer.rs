@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! answer - what comes up: an ANSWER behind each ticket, a NOTE behind what cannot be served
 
+use crate::acquire;
 use crate::record::{align, Record, ANSWER, HEADER_LEN, NOTE};
 
 /// Bytes in front of an answer's packets.
@@ -30,20 +31,22 @@ pub enum Verdict {
     /// `length` bytes of packets lie behind HEAD.
     Transformed { segments: u32, segment_len: usize, length: usize, flags: u8 },
     Bypass,
+    /// An ACQUIRE lies in front of the answer.
+    Hold { acquire: u32 },
     TooBig { mtu: u32 },
 }
 
-fn put<const N: usize>(up: &mut [u8], at: usize, bytes: [u8; N]) {
+pub fn put<const N: usize>(up: &mut [u8], at: usize, bytes: [u8; N]) {
     if let Some(place) = up.get_mut(at..at + N) {
         place.copy_from_slice(&bytes);
     }
 }
 
-fn put16(up: &mut [u8], at: usize, value: u16) {
+pub fn put16(up: &mut [u8], at: usize, value: u16) {
     put(up, at, value.to_ne_bytes());
 }
 
-fn put32(up: &mut [u8], at: usize, value: u32) {
+pub fn put32(up: &mut [u8], at: usize, value: u32) {
     put(up, at, value.to_ne_bytes());
 }
 
@@ -53,8 +56,9 @@ fn zero(up: &mut [u8], from: usize, to: usize) {
     }
 }
 
-fn start(up: &mut [u8], length: usize, kind: u16, control_len: u32) {
-    zero(up, 0, HEAD);
+/// Zeros, `head` bytes of them, and what the header says of a record.
+pub fn start(up: &mut [u8], head: usize, length: usize, kind: u16, control_len: u32) {
+    zero(up, 0, head);
     put32(up, 0, length as u32);
     put16(up, 4, kind);
     put32(up, 8, control_len);
@@ -75,6 +79,10 @@ fn verdict(up: &mut [u8], verdict: Verdict) {
             put(up, 80, [flags]);
         }
         Verdict::Bypass => put16(up, HEADER_LEN, 4),
+        Verdict::Hold { acquire } => {
+            put16(up, HEADER_LEN, 6);
+            put32(up, 92, acquire);
+        }
         Verdict::TooBig { mtu } => {
             put16(up, HEADER_LEN, 7);
             put32(up, 76, mtu);
@@ -82,14 +90,20 @@ fn verdict(up: &mut [u8], verdict: Verdict) {
     }
 }
 
-/// Writes what stands in front of the packets, which are there. Gives the record's length.
+/// Writes what stands in front of the packets, which are there; a HOLD behind its ACQUIRE, which is there. Gives the
+/// bytes of all that goes up.
 pub fn answer(up: &mut [u8], down: &Record, result: Result<Verdict, Reason>) -> usize {
     let data = match result {
         Ok(Verdict::Transformed { length, .. }) => length,
         _ => 0,
     };
+    let front = match result {
+        Ok(Verdict::Hold { .. }) => acquire::LEN,
+        _ => 0,
+    };
+    let up = up.get_mut(front..).unwrap_or_default();
     let length = align(HEAD + data);
-    start(up, length, ANSWER, ANSWER_LEN);
+    start(up, HEAD, length, ANSWER, ANSWER_LEN);
     zero(up, HEAD + data, length);
     put32(up, 12, HEAD as u32);
     put32(up, 20, down.generation);
@@ -101,11 +115,11 @@ pub fn answer(up: &mut [u8], down: &Record, result: Result<Verdict, Reason>) -> 
             put16(up, 66, reason as u16);
         }
     }
-    length
+    front + length
 }
 
 pub fn note(up: &mut [u8], reason: Reason) -> usize {
-    start(up, HEAD, NOTE, NOTE_LEN);
+    start(up, HEAD, HEAD, NOTE, NOTE_LEN);
     put16(up, 68, reason as u16);
     put(up, 72, 1u64.to_ne_bytes());
     HEAD

@@ -6,6 +6,7 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 #![deny(warnings)]
 
+mod acquire;
 mod answer;
 mod checksum;
 mod esp;

@@ -20,6 +20,7 @@ pub const CONFIG: u16 = 24;
 pub const SNAPSHOT_BEGIN: u16 = 25;
 pub const SNAPSHOT_END: u16 = 26;
 pub const ANSWER: u16 = 32;
+pub const ACQUIRE: u16 = 33;
 pub const NOTE: u16 = 34;
 
 pub fn align(length: usize) -> usize {

@@ -31,9 +31,11 @@ pub struct Policy {
     selector: Selector,
     direction: u8,
     priority: u32,
-    index: u32,
+    pub index: u32,
     pub action: u8,
     templates: u8,
+    /// The id to ask for an SA with; 0: none is asked for.
+    pub acquire: u32,
     template: [Template; TEMPLATES_MAX],
 }
 
@@ -81,6 +83,7 @@ impl Policy {
             index: f.u32(72),
             action: f.u8(80),
             templates: f.u8(81),
+            acquire: f.u32(84),
             template: core::array::from_fn(|i| Template::read(f.part(88 + TEMPLATE_LEN * i, TEMPLATE_LEN))),
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! transform - each down record to its handler: a function of this record and of what control records left
 
+use crate::acquire::{self, Wanted};
 use crate::answer::{self, Reason, Verdict, HEAD};
 use crate::ip::Ip;
 use crate::protect;
@@ -50,10 +51,11 @@ const TYPES: [(u16, usize, Handler); 14] = [
     (record::SNAPSHOT_END, 0, Handler::Control(Transform::nothing)),
 ];
 
-/// Bytes that the answer to a record takes at most.
+/// Bytes that the answer to a record takes at most, with an ACQUIRE in front of it.
 pub fn room(bytes: &[u8]) -> usize {
     let down = Record::new(bytes);
     match down.kind {
+        record::CLASSIFY if down.control.0.len() >= PACKET_LEN => acquire::LEN + HEAD,
         record::PROTECT if down.control.0.len() >= PACKET_LEN => protect::room(&down),
         record::UNPROTECT => align(HEAD + down.data.len()),
         _ => HEAD,
@@ -70,7 +72,7 @@ impl Transform {
         }
     }
 
-    fn classify(&mut self, down: &Record, _up: &mut [u8]) -> Result<Verdict, Reason> {
+    fn classify(&mut self, down: &Record, up: &mut [u8]) -> Result<Verdict, Reason> {
         let ip = Ip::parse(down.data).ok_or(Reason::Malformed)?;
         let f = down.control;
         let t = ip.tuple(f.u32(24), f.u32(28), f.u32(32));
@@ -88,7 +90,12 @@ impl Transform {
         match self.sad.newest(template, &t) {
             Some(handle) => Ok(Verdict::Classify { handle }),
             None if template.optional => Ok(Verdict::Bypass),
-            None => Err(Reason::NoSa),
+            None if policy.acquire == 0 => Err(Reason::NoSa),
+            None => {
+                let wanted = Wanted { acquire: policy.acquire, policy: policy.index, label: f.u32(36) };
+                acquire::write(up, &wanted, &t);
+                Ok(Verdict::Hold { acquire: policy.acquire })
+            }
         }
     }
 

@@ -60,7 +60,7 @@ class Storm:
         direction, action = d.choice([0, 1, 2]), d.choice([0, 1, 2, 2, 2, 2, 3])
         templates = d.choice([1, 1, 1, 1, 0, 2, 4])
         body = self.selector() + struct.pack("=BBHIIIBBHI", direction, 0, 0, d.randrange(3), d.randrange(24), 0, action,
-                                             templates, 0, 0)
+                                             templates, 0, d.choice([0, 0, 7, d.getrandbits(32)]))
         for _ in range(4):
             for _ in range(2):
                 body += self.address(4).ljust(16, b"\0") if d.random() < 0.2 else bytes(16)
@@ -121,8 +121,9 @@ class Storm:
         mtu = d.choice([1500, 1400, 1280, 576, 68, 65535, 0])
         raw = sim.packet(handle, first, d.choice([1, 2, 64, 100]), len(data), mtu, d.choice([0, 0, 0, 2, 3, 7]),
                          self.offload(head, protocol))
-        place = struct.pack("=III", d.choice([0, 0, 2]), d.choice([0, 0, 3]), d.choice([0, 0, 1, 2, 3]))
-        return raw[:24] + place + raw[36:]
+        place = struct.pack("=IIII", d.choice([0, 0, 2]), d.choice([0, 0, 3]), d.choice([0, 0, 1, 2, 3]),
+                            d.getrandbits(32))
+        return raw[:24] + place + raw[40:]
 
     def protect(self):
         data, head, protocol = self.ip()
