@@ -502,16 +502,30 @@ static u32 answer_count(const struct ipsp_record *rec, const struct ipsp_answer 
 	return min(a->segments, IPSP_MERGE_MAX + 1);
 }
 
+static bool answer_votes(const struct stack *s)
+{
+	return s->c->config.mode != IPSP_MODE_SHARE;
+}
+
+/* Where stacks vote, what was said in front of an answer counts with it. */
+static u32 answer_asked(struct stack *s, const struct ipsp_acquire *acquire)
+{
+	return acquire->acquire ? ipsp_hold_acquire(s->c, acquire) : IPSP_BROKEN_NONE;
+}
+
 /*
  * What it says is copied once, whole, and only compared. What is elected is parsed: a copy
  * that all who won said. Without memory for it, it has not voted.
  */
 static u32 answer_vote(struct stack *s, const struct reply *r)
 {
-	struct ballot *b = ipsp_quorum_ballot(&r->answer, r->rec.data_len);
+	struct ballot *b = ipsp_quorum_ballot(&r->answer, &s->acquire, r->rec.data_len);
 	const struct ballot *elected;
 	struct reply won = *r;
 	struct ticket *t;
+	u32 err;
+
+	memset(&s->acquire, 0, sizeof(s->acquire));
 
 	if (b)
 		answer_copy(r->data, b->data, b->data_len);
@@ -521,7 +535,8 @@ static u32 answer_vote(struct stack *s, const struct reply *r)
 	won.answer = elected->answer;
 	won.data = elected->data;
 	won.rec.data_len = elected->data_len;
-	ipsp_quorum_built(s->c, t, answer_ticket(s, t, &won));
+	err = answer_asked(s, &elected->acquire);
+	ipsp_quorum_built(s->c, t, err ?: answer_ticket(s, t, &won));
 	return 0;
 }
 
@@ -543,6 +558,7 @@ static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
 static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *from)
 {
 	struct reply r = { .rec = *rec, .data = from + rec->data_offset };
+	struct ipsp_acquire acquire;
 	u32 count;
 
 	if (rec->control_len != sizeof(r.answer))
@@ -553,10 +569,13 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *
 	    count > IPSP_MERGE_MAX)
 		return IPSP_BROKEN_RECORD;
 	trace_ipsp_answer(s->c->config.name, rec->ticket, r.answer.verdict);
-	if (s->c->config.mode != IPSP_MODE_SHARE && count == 1 &&
-	    ipsp_quorum_has(s, rec->ticket))
+	if (!answer_votes(s))
+		return answer_claimed(s, &r, count);
+	if (count == 1 && ipsp_quorum_has(s, rec->ticket))
 		return answer_vote(s, &r);
-	return answer_claimed(s, &r, count);
+	acquire = s->acquire;
+	memset(&s->acquire, 0, sizeof(s->acquire));
+	return answer_asked(s, &acquire) ?: answer_claimed(s, &r, count);
 }
 
 /* Counts of an honest stack with no ticket; they move no number that anyone relies on. */
@@ -580,7 +599,10 @@ static u32 answer_acquire(struct stack *s, const struct ipsp_record *rec, const 
 	if (rec->control_len != sizeof(acquire) || rec->data_len)
 		return IPSP_BROKEN_RECORD;
 	answer_copy(from + sizeof(*rec), &acquire, sizeof(acquire));
-	return ipsp_hold_acquire(s->c, &acquire);
+	if (!answer_votes(s))
+		return ipsp_hold_acquire(s->c, &acquire);
+	s->acquire = acquire;
+	return IPSP_BROKEN_NONE;
 }
 
 /* All behind the ticket is 0: the band, and what is reserved. */

@@ -262,6 +262,7 @@ static bool vote_judge(struct compartment *c, struct vote *v)
 static bool ballot_is_equal(const struct ballot *a, const struct ballot *b)
 {
 	return a->data_len == b->data_len && !memcmp(&a->answer, &b->answer, sizeof(a->answer)) &&
+	       !memcmp(&a->acquire, &b->acquire, sizeof(a->acquire)) &&
 	       !memcmp(a->data, b->data, a->data_len);
 }
 
@@ -323,7 +324,8 @@ bool ipsp_quorum_has(struct stack *s, u64 number)
 	return has;
 }
 
-struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a, u32 data_len)
+struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a,
+				  const struct ipsp_acquire *acquire, u32 data_len)
 {
 	struct ballot *b = kvmalloc(struct_size(b, data, data_len), GFP_KERNEL);
 
@@ -331,6 +333,7 @@ struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a, u32 data_len)
 		return NULL;
 	refcount_set(&b->ref, 1);
 	b->answer = *a;
+	b->acquire = *acquire;
 	b->data_len = data_len;
 	return b;
 }

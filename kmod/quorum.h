@@ -20,6 +20,7 @@ struct ballot {
 	refcount_t ref;			/* the vote's, and each dissent's that keeps it */
 	u16 voters;			/* by index, protected by c->lock */
 	struct ipsp_answer answer;
+	struct ipsp_acquire acquire;	/* said in front of it; all 0: none */
 	u32 data_len;
 	u8 data[];
 };
@@ -44,7 +45,8 @@ u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now);
 /* answer.c. Under s->kick; takes and gives c->lock. */
 bool ipsp_quorum_has(struct stack *s, u64 number);	/* it owes an answer to that vote */
 void ipsp_quorum_ballot_put(struct ballot *b);
-struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a, u32 data_len);	/* or NULL */
+struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a,
+				  const struct ipsp_acquire *acquire, u32 data_len);	/* or NULL */
 /*
  * Casts the ballot, or NULL: an abstention. The ticket whose answer is now elected, ANSWERING
  * and the caller's, with *elected what counts; or NULL. The caller builds its answer and

@@ -61,6 +61,7 @@ struct stack {
 	struct ipsp_ring down;		/* we produce; protected by c->lock */
 	struct ipsp_ring up;		/* we consume; protected by kick */
 	struct allowed allowed;		/* protected by kick */
+	struct ipsp_acquire acquire;	/* VOTE, SAMPLE: waits for its answer; protected by kick */
 	u32 message_at;			/* GETMSG without mmap: what was read of down */
 	struct secret secrets[STREAM_SECRETS];	/* protected by c->lock */
 	u32 secret_head, secret_tail;

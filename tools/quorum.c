@@ -79,7 +79,7 @@ static void answer_text(struct text *t, const struct dissent *d, unsigned i)
 {
 	const struct ipsp_dissent_answer *a = &d->about.answer[i];
 
-	text_add(t, "%s of stacks ", is_elected(d, i) ? "elected, " : "not elected, ");
+	text_add(t, "%s of stacks ", is_elected(d, i) ? "elected," : "not elected,");
 	voters_text(t, a->voters);
 	text_add(t, ": %s", verdict_name(a->answer.verdict));
 	if (a->answer.verdict == IPSP_VERDICT_DROP)

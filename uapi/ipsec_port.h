@@ -177,6 +177,19 @@
  *   on. After two such deaths it is poison: dropped, counted, told in an event, and kept for
  *   IPSP_CTL_POISON, the last IPSP_POISON_KEPT of a compartment.
  *
+ *   Mode VOTE. Each ticket goes to all stacks that are dealt to, as the identical record, and
+ *   none may be merged. The first answer that `quorum` of them gave, bit for bit (struct
+ *   ipsp_answer, data, and the ACQUIRE in front of it), is the ticket's: the kernel's copy of
+ *   it is checked and sent, and one that breaks the protocol breaks all who gave it. When no
+ *   answer can have so many any more the ticket is dropped, `no-quorum`. Who answered
+ *   otherwise, before or after, is outvoted: MISMATCH, with the stack's index, or ~0 where no
+ *   answer won; packet and answers are kept for IPSP_CTL_DISSENT, the last
+ *   IPSP_DISSENT_KEPT. One that is outvoted IPSP_EJECT times in IPSP_EJECT_WINDOW votes is
+ *   broken, OUTVOTED. Tickets are not dealt again: a stack that ends loses its vote. With
+ *   fewer stacks than `quorum` the compartment is closed, `no-quorum`; with
+ *   IPSP_COMPARTMENTF_DEGRADE those that are left are enough, and DEGRADED tells of it. Mode
+ *   SAMPLE: `sample` percent of the tickets are voted on so, the others are shared.
+ *
  * 7. The relay, /dev/ipsec-port/xfrm (mode 0600)
  *   Where RELAY_SET asked for it, NETLINK_XFRM messages of the namespace go to one
  *   keying agent and its answers come back. The module looks at struct nlmsghdr and
