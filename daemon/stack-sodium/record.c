@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "acquire.h"
 #include "answer.h"
 #include "inbound.h"
 #include "ipsec_port_ring.h"
@@ -96,6 +97,17 @@ static size_t record_classified(const struct record_call *c, uint32_t handle)
 	return answer_end(c->up, 0);
 }
 
+/* The packet waits for the SA that the ACQUIRE in front of its answer asks for. */
+static size_t record_held(const struct record_call *c, const struct ipsp_policy_entry *policy,
+			  const struct tuple *tuple)
+{
+	const struct ipsp_packet *about = c->control;
+	uint8_t *behind = (uint8_t *)c->up + acquire_write(c->up, policy, tuple, about->label);
+
+	answer_begin(behind, c->down, IPSP_VERDICT_HOLD)->acquire = policy->acquire;
+	return ACQUIRE_LEN + answer_end(behind, 0);
+}
+
 /* A policy that wants its flow protected. */
 static size_t record_apply(const struct record_call *c, const struct ipsp_policy_entry *policy,
 			   const struct tuple *tuple)
@@ -109,6 +121,8 @@ static size_t record_apply(const struct record_call *c, const struct ipsp_policy
 		return record_classified(c, sa->given.handle);
 	if (policy->template_[0].optional)
 		return record_verdict(c, IPSP_VERDICT_BYPASS);
+	if (policy->acquire)
+		return record_held(c, policy, tuple);
 	return answer_drop(c->up, c->down, IPSP_DROP_NO_SA);
 }
 
@@ -232,6 +246,8 @@ size_t record_room(const struct ipsp_record *down)
 
 	if (record_is_packet(down) && down->type == IPSP_REC_PROTECT)
 		room = outbound_room(about, down->data_len);
+	else if (record_is_packet(down) && down->type == IPSP_REC_CLASSIFY)
+		room = ACQUIRE_LEN + ANSWER_DATA;
 	else if (record_is_packet(down))
 		room = ANSWER_DATA + down->data_len + IPSP_ALIGN;
 	return record_round(room);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* record - one down record in, at most one up record out */
+/* record - one down record in; out comes nothing, a note, or an answer, which may have an ACQUIRE in front */
 #ifndef SODIUM_RECORD_H
 #define SODIUM_RECORD_H
 

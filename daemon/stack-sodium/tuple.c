@@ -79,3 +79,21 @@ bool tuple_matches(const struct tuple *t, const struct ipsp_selector *s)
 	       tuple_prefix(t->destination, s->destination, s->destination_prefix) &&
 	       tuple_prefix(t->source, s->source, s->source_prefix);
 }
+
+void tuple_selector(const struct tuple *t, struct ipsp_selector *s)
+{
+	memset(s, 0, sizeof(*s));
+	memcpy(s->source, t->source, sizeof(s->source));
+	memcpy(s->destination, t->destination, sizeof(s->destination));
+	s->source_prefix = s->destination_prefix = (uint8_t)(8 * ip_address_len(t->family));
+	s->family = t->family;
+	s->protocol = t->protocol;
+	s->source_first = t->has_ports ? t->source_port : 0;
+	s->source_last = t->has_ports ? t->source_port : 0xffff;
+	s->destination_first = t->has_ports ? t->destination_port : 0;
+	s->destination_last = t->has_ports ? t->destination_port : 0xffff;
+	s->ifindex = t->ifindex;
+	s->if_id = t->if_id;
+	s->mark = t->mark;
+	s->mark_mask = t->mark ? UINT32_MAX : 0;
+}

@@ -19,4 +19,7 @@ void tuple_of(struct tuple *tuple, const struct ip *ip, const struct ipsp_packet
 
 bool tuple_matches(const struct tuple *tuple, const struct ipsp_selector *selector);
 
+/* The selector of this packet's flow alone: addresses at full length, its own ports if it has any. */
+void tuple_selector(const struct tuple *tuple, struct ipsp_selector *selector);
+
 #endif

@@ -13,6 +13,8 @@
 
 #include "tests/fuzz/fuzz.h"
 
+#include "stack-sodium/acquire.h"
+#include "stack-sodium/answer.h"
 #include "stack-sodium/esp.h"
 #include "stack-sodium/record.h"
 #include "stack-sodium/sad.h"
@@ -78,6 +80,32 @@ static void judge_wiping(void)
 	fuzz_check(!is_there(&sa) && !sad_find(&sad, sa.handle));
 }
 
+/* A packet of a policy without SA asks for one, in no more room than it said; so the rows below can hold one, too. */
+static void judge_asking(void)
+{
+	const struct ipsp_policy policy = { .operation = IPSP_POLICY_REPLACE, .count = 1 };
+	const struct ipsp_policy_entry entry = {
+		.protect.selector = { .source_last = 0xffff, .destination_last = 0xffff },
+		.action = IPSP_POLICY_APPLY, .templates = 1, .acquire = 7, .template_ = { { .protocol = IPSP_ESP } },
+	};
+	static const struct ipsp_packet about;
+	const uint8_t packet[IP4_HEADER] = { 0x45, 0, 0, IP4_HEADER };
+	uint8_t *given = fuzz_record(IPSP_REC_POLICY, &policy, sizeof(policy), &entry, sizeof(entry));
+	uint8_t *asked = fuzz_record(IPSP_REC_CLASSIFY, &about, sizeof(about), packet, sizeof(packet));
+	const size_t room = record_room((void *)asked);
+	struct record_stack *stack;
+	uint8_t *up = calloc(1, room);
+
+	memset(memory[0], 0, sizeof(memory[0]));
+	stack = record_start(memory[0], SAS, POLICIES);
+	fuzz_check(up && !record_answer(stack, (void *)given, up, room));
+	fuzz_check(record_answer(stack, (void *)asked, up, room) == ACQUIRE_LEN + ANSWER_DATA);
+	fuzz_check(((struct ipsp_record *)up)->type == IPSP_REC_ACQUIRE);
+	free(given);
+	free(asked);
+	free(up);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	unsigned kind;
@@ -87,6 +115,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_check(!aead_init());
 	judge_wiping();
 	fuzz_check(record_memory(SAS, POLICIES) <= sizeof(memory[0]));
+	judge_asking();
 	for (kind = 0; kind < KINDS; kind++) {
 		sealer[kind].given = sa_of(kind);
 		fuzz_check(aead_key(&sealer[kind].aead, &sealer[kind].given.aead));
@@ -171,10 +200,11 @@ static struct ipsp_record *record_of(const struct piece *p, const uint8_t *bytes
 
 /* ---- what may come up --------------------------------------------------------------------------------- */
 
-static void judge_answer(const struct ipsp_record *down, const struct ipsp_record *up)
+static void judge_answer(const struct ipsp_record *down, const struct ipsp_record *up, bool asks)
 {
 	static const uint8_t verdicts[] = {	/* by type, bits of IPSP_VERDICT_* */
-		[IPSP_REC_CLASSIFY] = 1 << IPSP_VERDICT_CLASSIFY | 1 << IPSP_VERDICT_BYPASS | 1 << IPSP_VERDICT_DROP,
+		[IPSP_REC_CLASSIFY] = 1 << IPSP_VERDICT_CLASSIFY | 1 << IPSP_VERDICT_BYPASS | 1 << IPSP_VERDICT_DROP |
+				      1 << IPSP_VERDICT_HOLD,
 		[IPSP_REC_PROTECT] = 1 << IPSP_VERDICT_TRANSFORMED | 1 << IPSP_VERDICT_DROP | 1 << IPSP_VERDICT_TOOBIG,
 		[IPSP_REC_UNPROTECT] = 1 << IPSP_VERDICT_TRANSFORMED | 1 << IPSP_VERDICT_DROP,
 	};
@@ -183,6 +213,7 @@ static void judge_answer(const struct ipsp_record *down, const struct ipsp_recor
 	fuzz_check(down->type && down->type <= IPSP_REC_UNPROTECT && verdicts[down->type] >> answer->verdict & 1);
 	fuzz_check(up->ticket == down->ticket && up->control_len == sizeof(*answer));
 	fuzz_check((answer->verdict == IPSP_VERDICT_DROP) == (answer->reason >= IPSP_DROP_FIRST_OF_STACK));
+	fuzz_check((answer->verdict == IPSP_VERDICT_HOLD) == asks && asks == (answer->acquire != 0));
 	fuzz_check((answer->verdict == IPSP_VERDICT_TRANSFORMED) == (up->data_len != 0));
 	if (!up->data_len)
 		return;
@@ -192,13 +223,31 @@ static void judge_answer(const struct ipsp_record *down, const struct ipsp_recor
 		fuzz_check(answer->segments == 1 && up->data_len <= down->data_len);
 }
 
+/* Returns the record behind it, which must be the answer that holds the packet for it. */
+static const struct ipsp_record *judge_acquire(const struct ipsp_record *up, size_t got)
+{
+	const struct ipsp_record *behind = (const struct ipsp_record *)((const uint8_t *)up + ACQUIRE_LEN);
+	const struct ipsp_acquire *acquire = (const struct ipsp_acquire *)(up + 1);
+	const struct ipsp_answer *answer = (const struct ipsp_answer *)(behind + 1);
+
+	fuzz_check(got == ACQUIRE_LEN + ANSWER_DATA && up->len == ACQUIRE_LEN && ipsp_record_is_sane(up, up->len));
+	fuzz_check(up->control_len == sizeof(*acquire) && !up->data_len && !up->ticket);
+	fuzz_check(behind->type == IPSP_REC_ANSWER && answer->acquire == acquire->acquire);
+	fuzz_check(acquire->selector.source_prefix == 8 * ip_address_len(acquire->selector.family));
+	return behind;
+}
+
 static void judge(const struct ipsp_record *down, const struct ipsp_record *up, size_t got)
 {
-	fuzz_check(!(got % IPSP_ALIGN) && up->len == got && ipsp_record_is_sane(up, (uint32_t)got));
-	if (up->type == IPSP_REC_ANSWER)
-		judge_answer(down, up);
+	const bool asks = up->type == IPSP_REC_ACQUIRE;
+	const struct ipsp_record *last = asks ? judge_acquire(up, got) : up;
+	const size_t len = got - (asks ? ACQUIRE_LEN : 0);
+
+	fuzz_check(!(len % IPSP_ALIGN) && last->len == len && ipsp_record_is_sane(last, (uint32_t)len));
+	if (last->type == IPSP_REC_ANSWER)
+		judge_answer(down, last, asks);
 	else
-		fuzz_check(up->type == IPSP_REC_NOTE);
+		fuzz_check(last->type == IPSP_REC_NOTE);
 }
 
 /* The second stack has more room than it asked for, and nothing more to say. */
