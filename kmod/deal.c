@@ -216,7 +216,6 @@ static u16 deal_all(struct compartment *c, struct fifo *f, struct ticket *t)
 		if (!deal_record(c, c->stack[i], t))
 			continue;
 		ipsp_quorum_place(t, i, t->at);
-		c->stack[i]->load += ipsp_share_load(t);
 		dealt |= BIT(i);
 	}
 	if (!dealt)

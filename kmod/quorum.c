@@ -126,9 +126,44 @@ static u32 vote_needed(const struct compartment *c, u16 to)
 	return c->config.quorum;
 }
 
+/* ---- what a stack owes ----------------------------------------------------------- */
+
+static struct owed *owed_of(struct stack *s, u64 number)
+{
+	return &s->owed[number & 1 ? IPSP_DIR_IN : IPSP_DIR_OUT];
+}
+
+static void owed_add(struct stack *s, const struct vote *v)
+{
+	struct owed *o = owed_of(s, v->number);
+
+	s->load += v->load;
+	if (o->count++)
+		return;
+	o->first = v->number >> 1;
+	o->since = v->dealt_at;
+}
+
+/* Whoever leaves one out and answers the rest is late with that one. */
+static void owed_settle(const struct fifo *f, struct stack *s, const struct vote *v)
+{
+	struct owed *o = owed_of(s, v->number);
+	const struct vote *next;
+
+	s->load -= v->load;
+	if (!--o->count || o->first != v->number >> 1)
+		return;
+	do {
+		next = *vote_slot(f, ++o->first << 1);
+	} while (!next || next->number >> 1 != o->first || !(next->out & BIT(s->index)));
+	o->since = ktime_get_coarse_ns();
+}
+
 void ipsp_quorum_open(struct compartment *c, struct fifo *f, struct ticket *t, u16 to)
 {
+	unsigned long dealt = to;
 	struct vote *v = t->vote;
+	u32 i;
 
 	lockdep_assert_held(&c->lock);
 	v->ticket = t;
@@ -140,6 +175,8 @@ void ipsp_quorum_open(struct compartment *c, struct fifo *f, struct ticket *t, u
 	v->out = to;
 	v->present = to;
 	v->quorum = vote_needed(c, to);
+	for_each_set_bit(i, &dealt, IPSP_STACKS_MAX)
+		owed_add(c->stack[i], v);
 	list_add_tail(&v->list, &f->votes);
 	*vote_slot(f, v->number) = v;
 	ipsp_count(c, VOTED);
@@ -285,11 +322,10 @@ static bool vote_count(struct fifo *f, struct vote *v, const struct stack *s, st
 }
 
 /* It has answered, whatever it said. */
-static void vote_settle(struct vote *v, struct stack *s)
+static void vote_settle(const struct fifo *f, struct vote *v, struct stack *s)
 {
 	v->out &= ~BIT(s->index);
-	s->load -= v->load;
-	s->voted_at = ktime_get_coarse_ns();
+	owed_settle(f, s, v);
 	if (++s->votes % IPSP_EJECT_WINDOW == 0)
 		s->outvoted = 0;
 }
@@ -305,7 +341,7 @@ static bool vote_take(struct compartment *c, struct fifo *f, struct vote *v, str
 {
 	bool equal = b && vote_count(f, v, s, b);
 
-	vote_settle(v, s);
+	vote_settle(f, v, s);
 	if (b && vote_has_lost(v, s))
 		vote_outvoted(c, v, s);
 	return equal;
@@ -430,10 +466,7 @@ u32 ipsp_quorum_stack_gone(struct compartment *c, struct fifo *f, const struct s
 
 u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now)
 {
-	const struct vote *v;
+	const struct owed *o = &s->owed[f - s->c->fifo];
 
-	list_for_each_entry(v, &f->votes, list)
-		if (v->out & BIT(s->index))
-			return now - max(v->dealt_at, s->voted_at);
-	return 0;
+	return o->count ? now - o->since : 0;
 }

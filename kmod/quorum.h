@@ -39,7 +39,7 @@ void ipsp_quorum_place(struct ticket *t, u32 index, u32 at);
 void ipsp_quorum_open(struct compartment *c, struct fifo *f, struct ticket *t, u16 to);
 /* A stack went: it has no vote in what it has not answered. */
 u32 ipsp_quorum_stack_gone(struct compartment *c, struct fifo *f, const struct stack *s);
-/* ns that the stack has been silent about something; 0: it owes nothing. */
+/* ns that the stack has left out the earliest ticket that it owes; 0: it owes nothing. */
 u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now);
 
 /* answer.c. Under s->kick; takes and gives c->lock. */

@@ -46,6 +46,13 @@ struct allowed {
 	int ifindex;
 };
 
+/* Votes of one direction that a stack has not cast. Protected by c->lock. */
+struct owed {
+	u32 count;
+	u64 first;			/* the earliest one's ticket, without its direction */
+	u64 since;			/* ns: when it became that, */
+};
+
 struct stack {
 	struct compartment *c;		/* referenced */
 	u32 index;
@@ -73,7 +80,7 @@ struct stack {
 	u32 load;			/* of tickets it has not answered; protected by c->lock */
 	u32 votes;			/* it has cast, " */
 	u32 outvoted;			/* of those in this IPSP_EJECT_WINDOW, " */
-	u64 voted_at;			/* ns: the last of them, " */
+	struct owed owed[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	struct work_struct broken_work;	/* the part of a break that may sleep */
 };
 

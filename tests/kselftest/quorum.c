@@ -118,6 +118,15 @@ static int silent(struct stack *s, const struct ticket *t, struct draft *d)
 	return 1;
 }
 
+/* All but the first of them. */
+static int leaves_out(struct stack *s, const struct ticket *t, struct draft *d)
+{
+	static unsigned int n;
+
+	(void)s; (void)t; (void)d;
+	return !n++;
+}
+
 static int loops(struct stack *s, const struct ticket *t, struct draft *d)
 {
 	(void)s; (void)d;
@@ -533,6 +542,34 @@ static void test_below(int degrade)
 	end(what);
 }
 
+/* Who answers all but one is late with that one, however busy it is with the others. */
+static void test_left_out(unsigned int type)
+{
+	const struct fault f = { "leaves one out", type, 0, 0, leaves_out };
+	const char *what = type == IPSP_REC_PROTECT ? "left out" : "left out of what comes in";
+	struct ipsp_compartment c = votes(2, STACKS);
+	struct ipsp_event e = { 0 };
+	unsigned int i, n;
+	int fd;
+
+	c.deadline_ms = 1000;
+	begin(c);
+	for (i = 0; i < STACKS; i++)
+		join(i, i == LIAR ? &f : NULL);
+	fd = flow_open(7);
+	for (n = 1; n <= 200 && !e.event; n++) {
+		flow_send(fd, 1);
+		wire_esp(&realm, n);
+		e = realm_event(&realm, 50);
+	}
+	tap(e.event == IPSP_EVENT_STACK_HUNG && e.stack == LIAR && n < 200,
+	    "%s: its deadline comes while it answers the others, after %u of 200", what, n);
+	tap(leave_honest(n - 1), "%s: what the others said leaves", what);
+	TAP_EQUAL(counter(IPSP_COUNT_DROPPED), 0, "%s: nothing is dropped", what);
+	close(fd);
+	end(what);
+}
+
 /* ---- a majority of liars -------------------------------------------------------------------------- */
 
 static int wrong_spi(struct stack *s, const struct ticket *t, struct draft *d)
@@ -625,6 +662,8 @@ int main(void)
 	test_faults();
 	test_same_records();
 	test_late();
+	test_left_out(IPSP_REC_PROTECT);
+	test_left_out(IPSP_REC_UNPROTECT);
 	test_below(0);
 	test_below(1);
 	test_conspiracy();
