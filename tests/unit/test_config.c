@@ -150,6 +150,96 @@ START_TEST(cpus)
 }
 END_TEST
 
+/* What is told of them is read again as the same. */
+static void quorum_is(const char *written, __u32 mode, __u32 quorum, __u32 sample)
+{
+	const struct ipsp_compartment *c = &m.options.compartment;
+	char text[1024], room[2048], wrong[128];
+	struct text t;
+	int i;
+
+	option_init(&m.options, "blue");
+	snprintf(text, sizeof(text), "[compartment]\n%s", written);
+	for (i = 0; i < 2; i++) {
+		loads(i ? room : text);
+		ck_assert_uint_eq(c->mode, mode);
+		ck_assert_uint_eq(c->quorum, quorum);
+		ck_assert_uint_eq(c->sample, sample);
+		text_init(&t, wrong, sizeof(wrong));
+		ck_assert_msg(option_agrees(&m.options, &t), "%s", wrong);
+		text_init(&t, room, sizeof(room));
+		option_text(&t, &m.options);
+		option_init(&m.options, "blue");
+	}
+}
+
+static void disagrees(const char *written, const char *complaint)
+{
+	char text[1024], wrong[128];
+	struct text t;
+
+	option_init(&m.options, "blue");
+	snprintf(text, sizeof(text), "[compartment]\n%s", written);
+	loads(text);
+	text_init(&t, wrong, sizeof(wrong));
+	ck_assert(!option_agrees(&m.options, &t));
+	ck_assert_msg(!strncmp(wrong, complaint, strlen(complaint)), "said %s, not %s", wrong, complaint);
+}
+
+START_TEST(quorum)
+{
+	quorum_is("stacks = 3\n", IPSP_MODE_SHARE, 0, 0);
+	quorum_is("quorum = 2\nstacks = 3\ndegrade = yes\n", IPSP_MODE_VOTE, 2, 0);
+	quorum_is("stacks = 2\nquorum = 1\nmode = vote\n", IPSP_MODE_VOTE, 1, 0);
+	quorum_is("stacks = 3\nmode = sample\nsample = 30\nquorum = 2\n", IPSP_MODE_SAMPLE, 2, 30);
+	quorum_is("mode = 0640\n", IPSP_MODE_SHARE, 0, 0);
+	disagrees("stacks = 2\nquorum = 3\n", "quorum \"3\"");
+	disagrees("mode = vote\nstacks = 2\n", "mode \"vote\"");
+	disagrees("stacks = 3\nquorum = 2\nmode = share\n", "mode \"share\"");
+	disagrees("stacks = 3\nquorum = 2\nmode = sample\n", "sample \"0\"");
+	disagrees("stacks = 3\nquorum = 2\nsample = 3\n", "sample \"3\"");
+	disagrees("degrade = yes\n", "degrade \"yes\"");
+	refused("[compartment]\nquorum = 17\n", ":2: quorum \"17\"");
+	refused("[compartment]\nsample = 101\n", ":2: sample \"101\"");
+	refused("[compartment]\nmode = most\n", ":2: mode \"most\"");
+	refused("[compartment]\ndegrade = perhaps\n", ":2: degrade \"perhaps\"");
+}
+END_TEST
+
+START_TEST(builds)
+{
+	const char written[] = "[compartment]\nbuilds = own:openssl,sodium,rust\n";
+	struct ipsp_sa sa = { .protocol = IPSP_ESP, .mode = IPSP_SA_TUNNEL };
+	char room[2048];
+	struct text t;
+
+	loads(written);
+	text_init(&t, room, sizeof(room));
+	option_text(&t, &m.options);
+	ck_assert_msg(strstr(room, "\nbuilds = own:openssl,sodium,rust\n"), "told as: %s", room);
+	ck_assert_uint_eq(build_of(m.options.build, 3).program, BUILD_OWN);
+	ck_assert_uint_eq(build_of(m.options.build, 3).engine, IPSP_ENGINE_OPENSSL);
+	ck_assert_uint_eq(build_of(m.options.build, 5).program, BUILD_RUST);
+	ck_assert_ptr_null(build_twice(m.options.build, 3));
+	ck_assert_str_eq(build_twice(m.options.build, 4), "own");
+	strcpy(sa.aead.name, "rfc4106(gcm(aes))");
+	sa.aead.icv_bits = 128;
+	sa.aead.key_bits = 160;
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_SODIUM);
+	sa.aead.key_bits = 288;
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_NONE);
+	sa.mode = IPSP_SA_BEET;
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_SODIUM);
+	loads("[compartment]\nbuilds = own,own:sodium\n");
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_NONE);
+	refused("[compartment]\nbuilds = own:\n", ":2: builds \"own:\"");
+	refused("[compartment]\nbuilds = sodium:openssl\n", ":2: builds \"sodium:openssl\"");
+	refused("[compartment]\nbuilds = own,\n", ":2: builds \"own,\"");
+	refused("[compartment]\nbuilds = o,o,o,o,o,o,o,o\n", ":2: builds");
+	refused("[compartment]\nbuilds = own,own,own,own,own,own,own,own,own,own,own,own,own,own,own,own\n", ":2: builds");
+}
+END_TEST
+
 /* ---- states and policies -------------------------------------------------------------- */
 
 START_TEST(state_with_direction)
@@ -265,6 +355,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, cpus);
+	tcase_add_test(tc, quorum);
+	tcase_add_test(tc, builds);
 	tcase_add_test(tc, state_with_direction);
 	tcase_add_test(tc, state_without_direction);
 	tcase_add_test(tc, state_refused);
