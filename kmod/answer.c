@@ -526,7 +526,6 @@ static u32 answer_vote(struct stack *s, const struct reply *r)
 	u32 err;
 
 	memset(&s->acquire, 0, sizeof(s->acquire));
-
 	if (b)
 		answer_copy(r->data, b->data, b->data_len);
 	t = ipsp_quorum_cast(s, r->rec.ticket, b, &elected);

@@ -198,12 +198,15 @@ static struct fifo *vote_fifo(struct compartment *c, u64 number)
 	return &c->fifo[number & 1 ? IPSP_DIR_IN : IPSP_DIR_OUT];
 }
 
+/* Who is broken has no vote any more, though its index has not been taken back yet. */
 static struct vote *vote_find(struct compartment *c, u64 number, const struct stack *s)
 {
 	struct vote *v = *vote_slot(vote_fifo(c, number), number);
 
 	lockdep_assert_held(&c->lock);
-	return v && v->number == number && (v->out & BIT(s->index)) ? v : NULL;
+	if (!v || v->number != number || s->state == STACK_BROKEN)
+		return NULL;
+	return v->out & BIT(s->index) ? v : NULL;
 }
 
 /* ---- who is wrong ---------------------------------------------------------------- */

@@ -50,7 +50,7 @@ struct allowed {
 struct owed {
 	u32 count;
 	u64 first;			/* the earliest one's ticket, without its direction */
-	u64 since;			/* ns: when it became that, */
+	u64 since;			/* ns: when it became that */
 };
 
 struct stack {
