@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kept.h"
 #include "pcapng.h"
 #include "portctl.h"
 #include "words/device.h"
@@ -17,6 +18,8 @@ struct poison {
 	unsigned char packet[POISON_PACKET_MAX];
 };
 
+static struct poison poison;
+
 /* 0, or -errno: -ENOENT behind the last. */
 static int poison_get(struct poison *k, const char *name, __u32 index)
 {
@@ -26,17 +29,6 @@ static int poison_get(struct poison *k, const char *name, __u32 index)
 	k->about.data = (uintptr_t)k->packet;
 	k->about.size = sizeof(k->packet);
 	return device_control(IPSP_CTL_POISON, &k->about);
-}
-
-static void poison_engine(struct poison *k, const char *name)
-{
-	static const char *const ask[] = { "manager", "stacks" };
-	static struct device_reply reply;
-
-	if (device_request(name, 0, ask, 2, &reply) || reply.status)
-		snprintf(k->engine, sizeof(k->engine), "engine and build unknown: no manager");
-	else
-		snprintf(k->engine, sizeof(k->engine), "%.*s", (int)sizeof(k->engine) - 1, reply.text);
 }
 
 static const char *poison_type(const struct poison *k)
@@ -71,13 +63,15 @@ static int save_all(struct poison *k, const char *name, FILE *to)
 	return err == -ENOENT ? i : err;
 }
 
-static int poison_save(struct poison *k, const char *name, const char *path)
+static int poison_save(const struct portctl *p, const char *name, const char *path)
 {
+	struct poison *k = &poison;
 	FILE *to = pcapng_open(path);
 
+	(void)p;
 	if (!to)
 		return portctl_refused(path, -errno);
-	poison_engine(k, name);
+	kept_stacks(name, k->engine, sizeof(k->engine));
 	return pcapng_close(to, path, save_all(k, name, to));
 }
 
@@ -95,48 +89,20 @@ static void print_one(const struct portctl *p, const struct poison *k)
 		printf("%s, %u bytes\n", text, k->about.length);
 }
 
-static int poison_list(const struct portctl *p, struct poison *k, const char *name)
+static int poison_list(const struct portctl *p, const char *name)
 {
+	struct poison *k = &poison;
 	int err, i;
 
-	poison_engine(k, name);
+	kept_stacks(name, k->engine, sizeof(k->engine));
 	for (i = 0; !(err = poison_get(k, name, (__u32)i)); i++)
 		print_one(p, k);
 	return err == -ENOENT ? 0 : portctl_refused(name, err);
 }
 
-/* One that is not there keeps none either, and that is something else. */
-static int is_there(const char *name)
-{
-	struct ipsp_compartment c = { .index = 0 };
-
-	strcpy(c.name, name);		/* portctl_name() has seen it */
-	return device_control(IPSP_CTL_COMPARTMENT_GET, &c);
-}
-
 int poison_main(const struct portctl *p, struct words *w)
 {
-	const char *verb, *name, *path = NULL;
-	static struct poison kept;
-	char standard[64];
-	int err;
+	static const struct kept kept = { "poison", poison_list, poison_save };
 
-	word_next(w);
-	verb = word_next(w);
-	if (!verb || (strcmp(verb, "list") && strcmp(verb, "save")))
-		return portctl_usage("poison \"%.60s\": allowed: list NAME, save NAME [FILE]", verb ? verb : "");
-	name = word_next(w);
-	if (!name)
-		return portctl_usage("poison %s: the line ends here; allowed: NAME", verb);
-	if (!strcmp(verb, "save"))
-		path = word_next(w);
-	if (portctl_name(name) || portctl_end(w, "poison"))
-		return 2;
-	err = is_there(name);
-	if (err)
-		return portctl_refused(name, err);
-	if (!strcmp(verb, "list"))
-		return poison_list(p, &kept, name);
-	snprintf(standard, sizeof(standard), "%s-poison.pcapng", name);
-	return poison_save(&kept, name, path ? path : standard);
+	return kept_main(p, w, &kept);
 }

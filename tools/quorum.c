@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kept.h"
 #include "pcapng.h"
 #include "portctl.h"
 #include "words/device.h"
@@ -20,6 +21,8 @@ struct dissent {
 	unsigned char bytes[PCAPNG_PACKET_MAX];
 };
 
+static struct dissent dissent;
+
 /* 0, or -errno: -ENOENT behind the last. */
 static int dissent_get(struct dissent *d, const char *name, __u32 index)
 {
@@ -29,17 +32,6 @@ static int dissent_get(struct dissent *d, const char *name, __u32 index)
 	d->about.data = (uintptr_t)d->bytes;
 	d->about.size = sizeof(d->bytes);
 	return device_control(IPSP_CTL_DISSENT, &d->about);
-}
-
-static void dissent_builds(struct dissent *d, const char *name)
-{
-	static const char *const ask[] = { "manager", "stacks" };
-	static struct device_reply reply;
-
-	if (device_request(name, 0, ask, 2, &reply) || reply.status)
-		snprintf(d->builds, sizeof(d->builds), "builds unknown: no manager");
-	else
-		snprintf(d->builds, sizeof(d->builds), "%.*s", (int)sizeof(d->builds) - 1, reply.text);
 }
 
 static const char *dissent_type(const struct dissent *d)
@@ -164,13 +156,14 @@ static int save_all(FILE *to, struct dissent *d, const char *name, int sensitive
 	return err == -ENOENT ? n : err;
 }
 
-static int quorum_save(const struct portctl *p, struct dissent *d, const char *name, const char *path)
+static int quorum_save(const struct portctl *p, const char *name, const char *path)
 {
+	struct dissent *d = &dissent;
 	FILE *to = pcapng_open(path);
 
 	if (!to)
 		return portctl_refused(path, -errno);
-	dissent_builds(d, name);
+	kept_stacks(name, d->builds, sizeof(d->builds));
 	return pcapng_close(to, path, save_all(to, d, name, p->sensitive));
 }
 
@@ -198,48 +191,20 @@ static void print_one(const struct portctl *p, const struct dissent *d)
 	printf("%s\n", room);
 }
 
-static int quorum_list(const struct portctl *p, struct dissent *d, const char *name)
+static int quorum_list(const struct portctl *p, const char *name)
 {
+	struct dissent *d = &dissent;
 	int err, i;
 
-	dissent_builds(d, name);
+	kept_stacks(name, d->builds, sizeof(d->builds));
 	for (i = 0; !(err = dissent_get(d, name, (__u32)i)); i++)
 		print_one(p, d);
 	return err == -ENOENT ? 0 : portctl_refused(name, err);
 }
 
-/* One that is not there keeps none either, and that is something else. */
-static int is_there(const char *name)
-{
-	struct ipsp_compartment c = { .index = 0 };
-
-	strcpy(c.name, name);		/* portctl_name() has seen it */
-	return device_control(IPSP_CTL_COMPARTMENT_GET, &c);
-}
-
 int quorum_main(const struct portctl *p, struct words *w)
 {
-	const char *verb, *name, *path = NULL;
-	static struct dissent kept;
-	char standard[64];
-	int err;
+	static const struct kept kept = { "quorum", quorum_list, quorum_save };
 
-	word_next(w);
-	verb = word_next(w);
-	if (!verb || (strcmp(verb, "list") && strcmp(verb, "save")))
-		return portctl_usage("quorum \"%.60s\": allowed: list NAME, save NAME [FILE]", verb ? verb : "");
-	name = word_next(w);
-	if (!name)
-		return portctl_usage("quorum %s: the line ends here; allowed: NAME", verb);
-	if (!strcmp(verb, "save"))
-		path = word_next(w);
-	if (portctl_name(name) || portctl_end(w, "quorum"))
-		return 2;
-	err = is_there(name);
-	if (err)
-		return portctl_refused(name, err);
-	if (!strcmp(verb, "list"))
-		return quorum_list(p, &kept, name);
-	snprintf(standard, sizeof(standard), "%s-quorum.pcapng", name);
-	return quorum_save(p, &kept, name, path ? path : standard);
+	return kept_main(p, w, &kept);
 }

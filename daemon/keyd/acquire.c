@@ -91,7 +91,6 @@ static struct keyd_sa *acquire_larval(struct keyd *k, const struct keyd_policy *
 
 static struct nl_msg *acquire_message(const struct keyd_policy *p, const struct keyd_sa *sa)
 {
-	struct xfrm_userpolicy_type main_type = { .type = XFRM_POLICY_TYPE_MAIN };
 	struct nl_msg *m = nlmsg_alloc_size(4096);
 	struct xfrm_user_acquire *a;
 
@@ -108,11 +107,7 @@ static struct nl_msg *acquire_message(const struct keyd_policy *p, const struct 
 	a->ealgos = p->template_[0].ealgos;
 	a->calgos = p->template_[0].calgos;
 	a->seq = sa->info.seq;
-	nla_put(m, XFRMA_TMPL, (int)(p->templates * sizeof(p->template_[0])), p->template_);
-	nla_put(m, XFRMA_POLICY_TYPE, sizeof(main_type), &main_type);
-	sa_message_mark(m, &p->mark);
-	if (p->if_id)
-		nla_put_u32(m, XFRMA_IF_ID, p->if_id);
+	policy_message_attributes(m, p);
 	return m;
 }
 

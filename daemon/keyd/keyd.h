@@ -207,6 +207,7 @@ int policy_verify_type(struct request *r);
 /* policy_message.c */
 /* Asks for the use of the SAs that serve p; messages tell what was known last. */
 void policy_read_use(struct keyd *k, const struct keyd_policy *p);
+void policy_message_attributes(struct nl_msg *m, const struct keyd_policy *p);	/* templates, type, mark, if_id */
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags);
 

@@ -46,12 +46,23 @@ static size_t policy_body(__u16 type)
 					    sizeof(struct xfrm_userpolicy_info);
 }
 
+void policy_message_attributes(struct nl_msg *m, const struct keyd_policy *p)
+{
+	const struct xfrm_userpolicy_type main_type = { .type = XFRM_POLICY_TYPE_MAIN };
+
+	if (p->templates)
+		nla_put(m, XFRMA_TMPL, (int)(p->templates * sizeof(p->template_[0])), p->template_);
+	nla_put(m, XFRMA_POLICY_TYPE, sizeof(main_type), &main_type);
+	sa_message_mark(m, &p->mark);
+	if (p->if_id)
+		nla_put_u32(m, XFRMA_IF_ID, p->if_id);
+}
+
 /* DELPOLICY: its body is the caller's, the policy an attribute. */
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags)
 {
 	struct xfrm_userpolicy_info info = p->info;
-	struct xfrm_userpolicy_type main_type = { .type = XFRM_POLICY_TYPE_MAIN };
 	struct nl_msg *m = nlmsg_alloc_size(4096);
 
 	nlmsg_put(m, portid, seq, type, (int)policy_body(type), flags);
@@ -61,11 +72,6 @@ struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16
 		nla_put(m, XFRMA_POLICY, sizeof(info), &info);
 	else
 		memcpy(nlmsg_data(nlmsg_hdr(m)), &info, sizeof(info));
-	if (p->templates)
-		nla_put(m, XFRMA_TMPL, (int)(p->templates * sizeof(p->template_[0])), p->template_);
-	nla_put(m, XFRMA_POLICY_TYPE, sizeof(main_type), &main_type);
-	sa_message_mark(m, &p->mark);
-	if (p->if_id)
-		nla_put_u32(m, XFRMA_IF_ID, p->if_id);
+	policy_message_attributes(m, p);
 	return m;
 }

@@ -647,20 +647,11 @@ START_TEST(policy_without_sa_asks)
 	ck_assert_uint_eq(acquire->selector.protocol, 17);
 	ck_assert_uint_eq(acquire->selector.mark, 5);
 	ck_assert(ipsp_selector_is_valid(&acquire->selector));
-	sa_pair(IPSP_SA_TUNNEL, 0);
-	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_CLASSIFY);	/* with an SA it does not ask */
-}
-END_TEST
-
-/* What is optional goes in clear, as without an id. */
-START_TEST(optional_policy_does_not_ask)
-{
-	struct ipsp_policy_entry e = policy_of(7, 10, IPSP_POLICY_APPLY);
-
-	e.acquire = 9;
 	e.template_[0].optional = 1;
 	policies(IPSP_POLICY_REPLACE, &e, 1);
-	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_BYPASS);
+	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_BYPASS);	/* what is optional goes in clear, as without an id */
+	sa_pair(IPSP_SA_TUNNEL, 0);
+	ck_assert_uint_eq(classify(17)->verdict, IPSP_VERDICT_CLASSIFY);	/* with an SA it does not ask */
 }
 END_TEST
 
@@ -798,7 +789,6 @@ int main(void)
 	tcase_add_loop_test(c, fragment_needs_a_tunnel, 0, 2);
 	tcase_add_test(c, policy_order_decides);
 	tcase_add_test(c, policy_without_sa_asks);
-	tcase_add_test(c, optional_policy_does_not_ask);
 	tcase_add_loop_test(c, inbound_policy_names_its_sa, 0, 2);
 	tcase_add_test(c, the_newest_sa_is_taken);
 	tcase_add_test(c, a_full_sad_is_a_note);
