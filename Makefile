@@ -39,8 +39,8 @@ keyd_parts := $(filter-out $(patsubst %,daemon/keyd/%.c,main relay compartment o
 # what a test, a bench or a fuzz target may call: all but the programs' main
 parts := $(words) $(transform) $(filter-out %/main.c,$(stack))
 
-c_programs := $(B)/ipsec-portd $(B)/ipsec-port-stack $(B)/ipsec-portctl $(B)/ipsec-port-keyd
-programs := $(c_programs) $(B)/ipsec-port-stack-sodium $(B)/ipsec-port-stack-rust
+c_programs := $(B)/ipsec-portd $(B)/ipsec-portctl $(B)/ipsec-port-keyd
+programs := $(c_programs) $(B)/ipsec-port-stack $(B)/ipsec-port-stack-sodium $(B)/ipsec-port-stack-rust
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -53,7 +53,7 @@ unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/
 KVER ?= $(or $(newest),$(unpacked))
 KERNELS ?= 6.1 6.12
 
-.PHONY: coverage coverage-kmod check-long check-debug all help setup module programs tests fuzz bench-bin demo check bench lint install uninstall clean FORCE
+.PHONY: coverage coverage-kmod check-long check-debug check-quorum all help setup module programs tests fuzz bench-bin demo check bench bench-quick trial lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: programs module
 
@@ -64,9 +64,12 @@ help:
 	@echo 'make check             every test, on Linux 6.1 and 6.12; set-up included (ONLY=PATTERN, KERNELS="6.1 6.12")'
 	@echo 'make check-long        with the storms, topologies and figures that make check leaves out'
 	@echo 'make check-debug       the kselftests on a kernel with KASAN, UBSAN, lockdep, PROVE_RCU, kmemleak (ONLY=scenario/ for all)'
+	@echo 'make check-quorum      the scenarios with three stacks that share no code in each compartment, of which two must agree'
 	@echo 'make coverage          line coverage of the parsers by unit tests and fuzz corpora; less than 90 % of daemon/ipsec fails'
 	@echo 'make coverage-kmod     line coverage of the module on that kernel (ONLY=PATTERN, LINES=1); less than 85 % fails'
-	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json'
+	@echo 'make bench             every benchmark; tables of ratios, and build/bench/*.json and *.svg'
+	@echo 'make bench-quick       of it one TCP stream and the round trip: three minutes'
+	@echo 'make trial             the first system'"'"'s trial: 8 MB by FTP, by one stack, two, and two compartments'
 	@echo 'make lint              checkpatch, sparse, cppcheck, shellcheck: whichever are there'
 	@echo 'make programs|module|tests|fuzz|bench-bin    a part of it'
 	@echo 'make install|uninstall DESTDIR=, PREFIX=$(PREFIX); the module is installed as source, for dkms'
@@ -94,12 +97,19 @@ programs: $(programs)
 objects = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
 $(B)/ipsec-portd: $(call objects,$(wildcard daemon/manager/*.c) $(words))
-$(B)/ipsec-port-stack: $(call objects,$(stack) $(transform) $(shared))
 $(B)/ipsec-port-keyd: $(call objects,$(wildcard daemon/keyd/*.c) $(words))
 $(B)/ipsec-portctl: $(call objects,$(wildcard tools/*.c) $(words))
 $(c_programs):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# Many small functions, each packet through all of them: the stack is optimised as a whole.
+$(B)/ipsec-port-stack: $(patsubst %.c,$(B)/obj-stack/%.o,$(stack) $(transform) $(shared))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -flto=auto $(LDFLAGS) -o $@ $^ $(libs)
+$(B)/obj-stack/%.o: %.c Makefile
+	$(call say,CC,$<) mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -flto -c -o $@ $<
 
 # A stack of its own; what it has of ours is the way to the port and the sandbox.
 $(B)/ipsec-port-stack-rust: $(wildcard daemon/stack-rust/*.rs) $(call objects,daemon/stack/port.c daemon/stack/sandbox.c)
@@ -114,22 +124,29 @@ $(B)/obj-sodium/%.o: %.c Makefile
 	$(Q)$(SODIUM_CC) $(cflags) -c -o $@ $<
 
 $(B)/obj/tests/unit/%.o: cflags += -Ikmod
-$(B)/obj/daemon/keyd/%.o $(B)/obj/tests/unit/test_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
+$(B)/obj/daemon/keyd/%.o $(patsubst %,$(B)/obj/tests/unit/test_%.o,keyd keyd_policy hand place opener compartment): cflags += $(shell pkg-config --cflags libnl-3.0)
 $(B)/obj/%.o: %.c Makefile
 	$(call say,CC,$<) mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -c -o $@ $<
 
 # ---- tests, fuzz targets, benches ------------------------------------------------------------------------------------
 
-conform := $(B)/ipsec-port-conform $(B)/ipsec-port-conform-fault
-tests: $(unit_tests) $(kselftests) $(sims) $(B)/crash-stack $(conform)
+crashers := $(B)/crash-stack $(B)/faulty-stack
+conform := $(B)/ipsec-port-conform $(B)/ipsec-port-conform-fault $(B)/faulty-sim
+differ := $(B)/ipsec-port-differ $(B)/ipsec-port-differ-inside $(B)/ipsec-port-many
+tests: $(unit_tests) $(kselftests) $(sims) $(crashers) $(B)/late-stack $(conform) $(differ)
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
-$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child acquire reply))
+$(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child program acquire reply))
 $(B)/tests/test_lifetime: $(B)/obj/daemon/manager/lifetime.o
 $(B)/tests/test_lifetime: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
-$(B)/tests/test_keyd: $(call objects,$(keyd_parts))
+$(B)/tests/test_keyd $(B)/tests/test_keyd_policy $(B)/tests/test_hand $(B)/tests/test_place: $(call objects,$(keyd_parts))
+$(B)/tests/test_opener: $(B)/obj/daemon/keyd/opener.o
+$(B)/tests/test_opener: LDFLAGS += -Wl,--wrap=open
+$(B)/tests/test_compartment: $(call objects,$(patsubst %,daemon/keyd/%.c,compartment compartments))
+$(B)/tests/test_compartment: LDFLAGS += -Wl,--wrap=device_ask -Wl,--wrap=device_attach -Wl,--wrap=time
+$(B)/tests/test_hand: LDFLAGS += -Wl,--wrap=store_free_sa -Wl,--wrap=store_free_policy -Wl,--wrap=hand_decide
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(check_libs) $(libs)
@@ -147,14 +164,37 @@ $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
 $(B)/ipsec-port-conform: $(call objects,$(filter-out %/fault.c,$(wildcard tests/conform/*.c)))
 $(B)/ipsec-port-conform-fault: $(call objects,tests/conform/fault.c tests/sim/ipsec-port-sim.c $(parts))
 $(B)/ipsec-port-conform-fault: LDFLAGS += -Wl,--wrap=transform_answer
+$(B)/faulty-sim: $(call objects,tests/crash/faulty-stack.c tests/sim/ipsec-port-sim.c $(parts))
+$(B)/faulty-sim: LDFLAGS += -Wl,--wrap=transform_answer -Wl,--wrap=EVP_CipherFinal_ex
 $(conform):
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
 
-# the product's stack, and a packet that it dies of
-$(B)/crash-stack: $(call objects,tests/crash/crash-stack.c $(stack) $(transform) $(shared))
+$(B)/late-stack: $(call objects,tests/crash/late-stack.c $(stack) $(transform) $(shared))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=ioctl -o $@ $^ $(libs)
+# the product's stack, and a packet that it dies of; and one with a fault that a file beside it names
+$(crashers): $(B)/%: $(B)/obj/tests/crash/%.o $(call objects,$(stack) $(transform) $(shared))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=transform_answer -o $@ $^ $(libs)
+$(B)/faulty-stack: LDFLAGS += -Wl,--wrap=EVP_CipherFinal_ex
+
+# the same messages to xfrm_user and to the keying agent
+$(B)/ipsec-port-differ: $(call objects,$(wildcard tests/differ/*.c) tests/conform/dice.c)
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# very many states and policies
+$(B)/ipsec-port-many: $(call objects,tests/many/many.c tests/differ/message.c)
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# the same with the agent in it, and no kernel
+$(B)/ipsec-port-differ-inside: $(call objects,$(filter-out %/player.c,$(wildcard tests/differ/*.c)) tests/differ/inside/player.c tests/conform/dice.c \
+		$(keyd_parts) daemon/keyd/compartment.c $(words))
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--wrap=device_ask -Wl,--wrap=device_attach -o $@ $^ $(libs)
+$(B)/obj/tests/differ/inside/player.o: cflags += $(shell pkg-config --cflags libnl-3.0)
 
 bench-bin: $(benches)
 $(B)/bench-bin/%: $(B)/obj/tests/bench/%.o $(call objects,$(parts))
@@ -169,7 +209,8 @@ $(B)/fuzz/fuzz_config: LDFLAGS += -Wl,--wrap=device_control -Wl,--wrap=mark_begi
 $(B)/fuzz/fuzz_admin: $(call fuzz_objects,$(patsubst %,daemon/manager/%.c,acquire admin control database event lifetime mark policy reply sa))
 $(B)/fuzz/fuzz_admin: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=mark_begin -Wl,--wrap=mark_save
 $(B)/fuzz/fuzz_keyd: $(call fuzz_objects,$(keyd_parts))
-$(B)/obj-fuzz/daemon/keyd/%.o $(B)/obj-fuzz/tests/fuzz/fuzz_keyd.o: cflags += $(shell pkg-config --cflags libnl-3.0)
+$(B)/fuzz/fuzz_place: $(call fuzz_objects,$(patsubst %,daemon/keyd/%.c,place compartments))
+$(B)/obj-fuzz/daemon/keyd/%.o $(patsubst %,$(B)/obj-fuzz/tests/fuzz/fuzz_%.o,keyd place): cflags += $(shell pkg-config --cflags libnl-3.0)
 # the second stack alone: it shares nothing with the parts, not even names
 $(B)/fuzz/fuzz_stack_sodium: $(B)/obj-fuzz/tests/fuzz/fuzz_stack_sodium.o \
 		$(call fuzz_objects,$(filter-out %/main.c %/stream.c %/ring.c,$(wildcard daemon/stack-sodium/*.c)))
@@ -184,7 +225,7 @@ $(B)/obj-fuzz/%.o: %.c Makefile
 	$(Q)$(FUZZ_CC) $(cflags) -Wno-gnu-variable-sized-type-not-at-end $(sanitize) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 .SECONDARY:
--include $(shell find $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/obj-stack -name '*.d' 2>/dev/null)
 
 # The demo and the tests set up first; what they then need is found by a make of its own.
 kmods = $(patsubst %,$(B)/kmod-%/ipsec_port.ko,$(KERNELS))
@@ -199,6 +240,11 @@ check: setup
 check-long: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests fuzz $(kmods)
 	@LONG=1 KERNELS='$(KERNELS)' tests/check $(ONLY)
+
+# Of one kernel: it is the stacks that are tried
+check-quorum: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests $(kmods)
+	@QUORUM=1 KERNELS='$(lastword $(KERNELS))' tests/check $(ONLY)
 
 # One guest, of a kernel that watches memory, locks, RCU and leaks (scripts/kernel-debug builds it, once)
 check-debug: setup
@@ -215,6 +261,15 @@ coverage-kmod: setup
 bench: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs bench-bin $(kmods)
 	@tests/bench/run
+
+bench-quick: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(B)/kmod-6.1/ipsec_port.ko
+	@tests/bench/run quick
+
+trial: setup
+	@$(MAKE) --no-print-directory -j$$(nproc) programs $(B)/kmod-6.1/ipsec_port.ko
+	@mkdir -p $(B)/bench
+	@tests/vm/run --kernel 6.1 --timeout 3000 -- tests/bench/trial $(B)/bench/trial.json
 
 coverage:
 	@tests/coverage
@@ -264,4 +319,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(B)/crash-stack $(conform)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/obj-stack $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(crashers) $(B)/late-stack $(conform) $(differ)

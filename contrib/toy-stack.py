@@ -7,19 +7,17 @@ It has no sandbox and no speed: not to be given traffic that matters. Numbers in
 """
 import ctypes, fcntl, os, struct, sys
 from collections import namedtuple
-
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-CLASSIFY, PROTECT, UNPROTECT = 1, 2, 3
 LEAST = {1: 128, 2: 128, 3: 128, 16: 0, 17: 600, 18: 600, 19: 600, 20: 32, 21: 0, 22: 0, 23: 0, 24: 64, 25: 0, 26: 0}
 POLICY, NO_SA, INTEGRITY, MALFORMED, PADDING, DUMMY, SELECTOR, UNSUPPORTED, ECN = range(23, 32)
-STACK_ERROR, ROOM = 34, 4096
+ATTACH, GETMSG, PUTMSG, STACK_ERROR, ROOM = 0x4020b720, 0xc020b723, 0x4020b724, 34, 4096
 ESN, NOECN, DECAP_DSCP, DONT_ENCAP_DSCP, NOPMTUDISC = 1, 2, 4, 8, 16
-OUT, IN, FWD, TCP, UDP, SCTP = 0, 1, 2, 6, 17, 132
+CLASSIFY, PROTECT, UNPROTECT, OUT, IN, FWD, TCP, UDP, SCTP = 1, 2, 3, 0, 1, 2, 6, 17, 132
 ALGORITHMS = {b"rfc4106(gcm(aes))": AESGCM, b"rfc7539esp(chacha20,poly1305)": ChaCha20Poly1305}
 ANY = bytes(38) + b"\xff\xff" + bytes(2) + b"\xff\xff" + bytes(20)
-Packet = namedtuple("Packet", "offload flags mtu ifindex if_id mark label handle count first")
+Packet = namedtuple("Packet", "offload flags mtu ifindex if_id mark label handle count first through")
 Tuple = namedtuple("Tuple", "source destination family protocol ports ifindex if_id mark")
 Template = namedtuple("Template", "source destination spi reqid family protocol mode optional")
 
@@ -36,7 +34,6 @@ def put16(data, at, value):
 def checksum(data):
     total = int.from_bytes(data + bytes(len(data) & 1), "big")
     return 0xffff - (total % 0xffff or (0xffff if total else 0))
-
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:
@@ -84,7 +81,6 @@ class Ip:
         return self.addresses[0][:size] + self.addresses[1][:size] + struct.pack(">II", length, self.protocol)
     def tuple(self, data, ifindex=0, if_id=0, mark=0):
         return Tuple(*self.addresses, self.version, self.protocol, self.ports(data), ifindex, if_id, mark)
-
 def prefix(a, b, bits):
     return int.from_bytes(a, "big") >> 128 - bits == int.from_bytes(b, "big") >> 128 - bits
 class Selector:
@@ -106,9 +102,9 @@ class Sa:
     def __init__(self, part):
         (self.handle, self.flags, self.direction, self.family, self.protocol, self.mode, self.spi, self.source,
          self.destination, self.reqid, tfc, self.sport, self.dport, self.mark, self.mask,
-         _) = struct.unpack_from("=IIBBBB4s16s16sII2s2sIII", part)
+         self.if_id) = struct.unpack_from("=IIBBBB4s16s16sII2s2sIII", part)
         self.selector, self.tunnel, self.udp = Selector(part[72:136]), self.mode == 1, self.sport != b"\0\0"
-        name, key_bits, icv_bits, key = struct.unpack_from("=64sII72s", part, 136)
+        name, key_bits, icv_bits, key, self.label = struct.unpack_from("=64sII72s288xI", part, 136)
         kind = ALGORITHMS.get(name.partition(b"\0")[0]) if b"\0" in name else None
         demand(self.handle and self.flags < 0x80 and self.protocol == 50 and self.mode in (0, 1) and
                self.family in (4, 6) and self.udp == (self.dport != b"\0\0") and not tfc and kind and
@@ -116,18 +112,30 @@ class Sa:
         self.aead, self.salt = kind(key[:32]), key[32:36]
     def aad(self, number):
         return self.spi + struct.pack(">Q", number)[0 if self.flags & ESN else 4:]
+    def around(self, t):                                     # 3.4
+        inside = t[:3] if self.mode == 0 else (self.source, self.destination, self.family)
+        return Tuple(*inside, self.protocol, None, t.ifindex, t.if_id, t.mark)
+    def takes(self, t):
+        return self.selector.is_any or self.selector.matches(t)
     def fits(self, a, t):                                    # 3.3
         pair = (a.source, a.destination) if a.mode else (t.source, t.destination)
         return (self.mode == a.mode and self.protocol == a.protocol and a.reqid in (0, self.reqid) and
                 a.spi in (bytes(4), self.spi) and (a.mode or self.family == t.family) and
                 pair[0] in (bytes(16), self.source) and pair[1] in (bytes(16), self.destination))
-
 class Policy:
     def __init__(self, raw):
-        (self.direction, _, _, self.priority, self.index, _, self.action, self.templates, _,
+        (self.direction, _, _, self.priority, self.index, self.label, self.action, self.templates, _,
          self.acquire) = struct.unpack_from("=BBHIIIBBHI", raw, 64)
         self.selector = Selector(raw[:64])
         self.template = [Template(*struct.unpack_from("=16s16s4sIBBBB", raw, 88 + 48 * i)) for i in range(4)]
+    def bundle(self, t, pick):                               # 3.4
+        found = []
+        for one in self.template[:self.templates]:
+            sa = pick(self, one, t, len(found))
+            if not sa and not one.optional:
+                return None
+            found, t = (found + [sa], sa.around(t)) if sa else (found, t)
+        return found
 
 # ---- 5.1 and 5.2: segments --------------------------------------------------------------------------------------
 class Plan:
@@ -138,9 +146,8 @@ class Plan:
         if whole_udp and ip.protocol == UDP and not ip.fragment:
             self.header, self.size = ip.header + 8, gso
         elif ip.protocol == TCP and not ip.fragment and not whole_udp and (gso or len(data) > packet.mtu):
-            words = data[ip.header + 12] >> 4 if len(data) >= ip.header + 20 else 0
-            self.header = ip.header + words * 4
-            demand(words >= 5 and len(data) >= self.header < packet.mtu)
+            self.header += data[ip.header + 12] // 16 * 4 if len(data) >= ip.header + 20 else 0
+            demand(self.header >= ip.header + 20 and len(data) >= self.header < packet.mtu)
             self.size = min(gso or 65536, packet.mtu - self.header)
         else:
             demand(not gso, UNSUPPORTED)
@@ -175,14 +182,10 @@ class Plan:
         elif flags & 1:
             put16(out, field, checksum(out[start:]) or (0xffff if self.ip.protocol == UDP else 0))
         return bytes(out)
-
 def set_length(out, header, total):
     """Total or payload length, and an IPv4 header's checksum."""
-    if out[0] >> 4 == 6:
-        return put16(out, 4, total - 40)
-    put16(out, 2, total)
-    put16(out, 10, 0)
-    return put16(out, 10, checksum(out[:header]))
+    for at, value in ((4, total - 40),) if out[0] >> 4 == 6 else ((2, total), (10, 0), (10, None)):
+        put16(out, at, checksum(out[:header]) if value is None else value)
 
 # ---- 5.3 and 5.4: ESP -------------------------------------------------------------------------------------------
 def front(sa, plan, segment, number, total):
@@ -201,7 +204,6 @@ def front(sa, plan, segment, number, total):
                                     protocol, 0, sa.source[:4], sa.destination[:4]))
     set_length(out, len(out), total)
     return bytes(out)
-
 def seal(sa, plan, segment, number):
     ip, iv = plan.ip, struct.pack(">Q", number)
     text, kind = (segment, 4 if ip.version == 4 else 41) if sa.tunnel else (segment[ip.esp_at:], ip.esp_next)
@@ -214,7 +216,6 @@ def seal(sa, plan, segment, number):
     if sa.udp:
         out += sa.sport + sa.dport + struct.pack(">HH", total - size, 0)
     return out + sa.spi + iv[4:] + iv + sa.aead.encrypt(sa.salt + iv, text, sa.aad(number))
-
 def unseal(sa, data, number):
     """What is known of the outer packet, what was inside, and its protocol."""
     ip = Ip(data)
@@ -230,7 +231,6 @@ def unseal(sa, data, number):
     demand(end >= 0 and text[end:-2] == bytes(range(1, text[-2] + 1)), PADDING)
     demand(text[-1] != 59, DUMMY)
     return ip, text[:end], text[-1]
-
 def inner_tunnel(sa, outer, text, kind):
     demand(kind in (4, 41))
     ip = Ip(text)
@@ -249,26 +249,23 @@ def inner_tunnel(sa, outer, text, kind):
         out[1] = tos
         put16(out, 10, ~((total & 0xffff) + (total >> 16)))
     return bytes(out)
-
 def inner_transport(outer, data, text, kind):
     out = bytearray(data[:outer.header] + text)
     out[outer.named] = kind
     set_length(out, outer.header, len(out))
     return bytes(out)
-
 def has_right_checksum(data, ip):                            # 5.5
     plain = 20 if ip.version == 4 else 40
     if ip.protocol != TCP or ip.header != plain or ip.fragment or ip.total != len(data) or len(data) < plain + 20:
         return False
-    words = data[plain + 12] >> 4
-    return words >= 5 and plain + words * 4 < len(data) and not checksum(ip.pseudo(len(data) - plain) + data[plain:])
+    return 20 <= data[plain + 12] // 16 * 4 < len(data) - plain and not checksum(
+        ip.pseudo(len(data) - plain) + data[plain:])
 
 # ---- 1. records -------------------------------------------------------------------------------------------------
-def answer(verdict, reason=0, packets=(), mtu=0, flags=0, handle=0, acquire=0):
+def answer(verdict, reason=0, packets=(), mtu=0, flags=0, handles=(), acquire=0):
     size = len(packets[0]) if packets else 0
-    return struct.pack("=HHIIIB11xII12xI12x", verdict, reason, len(packets), size, mtu, flags, acquire, handle,
-                       bool(handle)), b"".join(packets)
-
+    return struct.pack("=HHIIIB11xI4II12x", verdict, reason, len(packets), size, mtu, flags, acquire,
+                       *(*handles, 0, 0, 0, 0)[:4], len(handles)), b"".join(packets)
 def acquire(policy, t, p):                                   # 1.4
     bits, ports, last = 32 if t.family == 4 else 128, t.ports or (0, 0), t.ports or (65535, 65535)
     return struct.pack("=IHHII48xII16s16sBBBB4H6I52x", 192, 33, 0, 96, 192,
@@ -279,21 +276,24 @@ def acquire(policy, t, p):                                   # 1.4
 class Stack:
     def __init__(self):
         self.sas, self.policies, self.default_drop = {}, [], False
-    def find(self, t, direction):
-        return next((p for p in self.policies if p.direction == direction and p.selector.matches(t)), None)
+    def find(self, t, direction, label):
+        return next((p for p in self.policies if p.direction == direction and p.label in (0, label) and
+                     p.selector.matches(t)), None)
     def classify(self, p, data):                             # 4
         t = Ip(data).tuple(data, p.ifindex, p.if_id, p.mark)
-        policy = self.find(t, OUT)
+        policy = self.find(t, OUT, p.label)
         if policy.action == 1 if policy else not self.default_drop:
             return answer(4)
         demand(policy and policy.action == 2, POLICY)
-        demand(policy.templates == 1, UNSUPPORTED)
-        for sa in reversed(self.sas.values()):
-            if sa.direction == OUT and not (t.mark ^ sa.mark) & sa.mask and sa.fits(policy.template[0], t) and \
-                    (sa.selector.is_any or sa.selector.matches(t)):
-                return answer(1, handle=sa.handle)
-        demand(policy.template[0].optional or policy.acquire, NO_SA)
-        return answer(4) if policy.template[0].optional else (*answer(6, acquire=policy.acquire), acquire(policy, t, p))
+        demand(0 < policy.templates <= 4, UNSUPPORTED)
+        bundle = policy.bundle(t, self.newest)
+        demand(bundle is not None or policy.acquire, NO_SA)
+        demand(not any(sa.udp for sa in (bundle or [])[:-1]), UNSUPPORTED)
+        return answer(1, handles=[sa.handle for sa in bundle]) if bundle else answer(4) if bundle == [] else (
+            *answer(6, acquire=policy.acquire), acquire(policy, t, p))
+    def newest(self, policy, one, t, _):
+        return next((sa for sa in reversed(self.sas.values()) if sa.direction == OUT and sa.label == policy.label and
+                     not (t.mark ^ sa.mark) & sa.mask and sa.if_id in (0, t.if_id) and sa.fits(one, t) and sa.takes(t)), None)
     def sa(self, handle, direction):
         sa = self.sas.get(handle)
         demand(sa and sa.direction == direction, NO_SA)
@@ -306,17 +306,23 @@ class Stack:
             return answer(7, mtu=max(p.mtu, 1280) if plan.ip.version == 6 else p.mtu)
         return answer(2, packets=[seal(sa, plan, plan.segment(i), (p.first + i) % 2**64) for i in range(plan.count)])
     def unprotect(self, p, data):                            # 5.4
-        sa = self.sa(p.handle, IN)
+        sa, through = self.sa(p.handle, IN), [self.sa(handle, IN) for handle in p.through]
         outer, text, kind = unseal(sa, data, p.first)
         out = inner_tunnel(sa, outer, text, kind) if sa.tunnel else inner_transport(outer, data, text, kind)
         ip = Ip(out)
-        demand(sa.selector.is_any or sa.selector.matches(ip.tuple(out, mark=sa.selector.mark)), SELECTOR)
-        demand(not self.policies or self.admits(sa, ip.tuple(out, p.ifindex, p.if_id, p.mark)), POLICY)
+        demand(sa.takes(ip.tuple(out, mark=sa.selector.mark)), SELECTOR)
+        demand(not self.policies or self.goes_on(ip, out) or
+               self.admits(through, ip.tuple(out, p.ifindex, p.if_id, p.mark)), POLICY)
         return answer(2, packets=[out], flags=2 * bool(sa.udp and not sa.tunnel or has_right_checksum(out, ip)))
-    def admits(self, sa, t):                                 # 5.4.3
-        found = [self.find(t, IN), self.find(t, FWD)]
-        return found == [None, None] or any(
-            f and f.action == 2 and any(sa.fits(one, t) for one in f.template[:f.templates]) for f in found)
+    def goes_on(self, ip, data):                             # 5.4.3
+        spi, end = data[ip.header:ip.header + 4], ip.addresses[1]
+        return ip.protocol == 50 and not ip.fragment and len(data) >= ip.header + 8 and any(
+            sa.direction == IN and not sa.udp and (sa.family, sa.spi, sa.destination) == (ip.version, spi, end)
+            for sa in self.sas.values())
+    def admits(self, through, t):
+        pick = lambda _, one, now, n: n < len(through) and through[n].fits(one, now) and through[n]
+        found = [self.find(t, way, through[0].label) for way in (IN, FWD)]
+        return found == [None, None] or any(f and f.action == 2 and f.bundle(t, pick) == through for f in found)
     def control(self, kind, part, data):                     # 2
         if kind in (17, 18):
             sa = Sa(part)
@@ -340,7 +346,9 @@ class Stack:
                 demand(len(self.policies) < ROOM, STACK_ERROR)
                 self.policies = sorted(self.policies + [new], key=lambda p: p.priority)
     def packet(self, kind, part, data):
-        packet = Packet(struct.unpack_from("=BBHHHHH", part), *struct.unpack_from("=H4xIIIIIIIQ", part, 14))
+        stamps = struct.unpack_from("=I12xI12xI12xI", part, 40)
+        through = [handle for i, handle in enumerate(stamps) if all(stamps[1:i + 1])]
+        packet = Packet(struct.unpack_from("=BBHHHHH", part), *struct.unpack_from("=H4xIIIIIIIQ", part, 14), through)
         return {CLASSIFY: self.classify, PROTECT: self.protect, UNPROTECT: self.unprotect}[kind](packet, data)
     def give(self, raw):
         """A down record in; an up record, or nothing."""
@@ -370,31 +378,23 @@ def run_records(stack):
             sys.stdout.buffer.write(len(up).to_bytes(4, sys.byteorder) + up)
             waiting = waiting[end:]
         sys.stdout.buffer.flush()
-
-def ask(fd, direction, number, argument):
-    return fcntl.ioctl(fd, direction << 30 | 32 << 16 | 0xb7 << 8 | number, argument)
-def move(fd, direction, number, buffer):                     # IPSP_IOC_GETMSG, IPSP_IOC_PUTMSG
+def move(fd, number, buffer):
     message = struct.pack("=QI20x", ctypes.addressof(buffer), len(buffer))
-    return struct.unpack_from("=I", ask(fd, direction, number, message), 8)[0]
-
+    return struct.unpack_from("=I", fcntl.ioctl(fd, number, message), 8)[0]
 def run_port(stack, fd, index):
-    ask(fd, 1, 0x20, struct.pack("=II24x", 1, index))        # IPSP_IOC_ATTACH, IPSP_ROLE_STACK
+    fcntl.ioctl(fd, ATTACH, struct.pack("=II24x", 1, index)) # IPSP_ROLE_STACK
     room = ctypes.create_string_buffer(128 << 10)
     while True:
-        up = stack.give(ctypes.string_at(room, move(fd, 3, 0x23, room)))
+        up = stack.give(ctypes.string_at(room, move(fd, GETMSG, room)))
         while up:
             one = up[:struct.unpack_from("=I", up)[0]]
-            move(fd, 1, 0x24, ctypes.create_string_buffer(one, len(one)))
+            move(fd, PUTMSG, ctypes.create_string_buffer(one, len(one)))
             up = up[len(one):]
-
-def main():
-    options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
-    if sys.argv[1:] == ["--records"]:
-        run_records(Stack())
-    elif "--port" in options or "--port-fd" in options:
-        fd = os.open(options["--port"], os.O_RDWR) if "--port" in options else int(options["--port-fd"])
-        run_port(Stack(), fd, int(options.get("--index", 0)))
-    else:
-        sys.exit("usage: toy-stack.py --records | --port DEVICE | --port-fd N [--index I]")
-
-main()
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if sys.argv[1:] == ["--records"]:
+    run_records(Stack())
+elif "--port" in options or "--port-fd" in options:
+    fd = os.open(options["--port"], os.O_RDWR) if "--port" in options else int(options["--port-fd"])
+    run_port(Stack(), fd, int(options.get("--index", 0)))
+else:
+    sys.exit("usage: toy-stack.py --records | --port DEVICE | --port-fd N [--index I]")

@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/xfrm.h>
@@ -79,6 +80,29 @@ static bool agent_readable(struct relay *r)
 	return readable;
 }
 
+/* Its reader could not take it: it is the first again. Data that are nobody's are the caller's. */
+static u8 *agent_return(struct relay *r, u64 id, u8 *data, u32 size)
+{
+	struct request *q;
+
+	spin_lock_bh(&r->lock);
+	q = xa_load(&r->out, id);
+	if (q && !q->data && !q->is_over && list_empty(&q->list)) {
+		swap(q->data, data);
+		q->size = size;
+		list_add(&q->list, &q->sender->queue);
+	}
+	spin_unlock_bh(&r->lock);
+	return data;
+}
+
+/* The head last: who died over it finds none, or a whole message. */
+static bool agent_copy(char __user *user, const struct ipsp_xfrm *x, const u8 *data)
+{
+	return !copy_to_user(user + sizeof(*x), data, x->len - sizeof(*x)) &&
+	       !copy_to_user(user, x, sizeof(*x));
+}
+
 static ssize_t agent_read(struct file *file, char __user *user, size_t size, loff_t *at)
 {
 	struct relay *r = file->private_data;
@@ -99,20 +123,27 @@ static ssize_t agent_read(struct file *file, char __user *user, size_t size, lof
 	if (err)
 		return err;
 	bytes = x.len - sizeof(x);
-	if (copy_to_user(user, &x, sizeof(x)) || copy_to_user(user + sizeof(x), data, bytes))
-		err = -EFAULT;		/* its sender hears when its time is over */
-	memzero_explicit(data, bytes);
+	if (!agent_copy(user, &x, data)) {
+		err = -EFAULT;
+		data = agent_return(r, x.id, data, bytes);
+	}
+	if (data)
+		memzero_explicit(data, bytes);
 	kvfree(data);
-	return err ?: x.len;
+	return err ?: (int)x.len;	/* signed, as err is */
 }
 
 /* ---- the agent writes -------------------------------------------------------------- */
 
+/* Without memory for the answer nothing is done: the agent may say it again, or time ends it. */
 static int agent_answer(struct relay *r, const struct ipsp_xfrm *x, u8 *data, u32 size)
 {
+	struct sk_buff *skb = size ? ipsp_relay_skb(data, size) : NULL;
 	struct request *q;
 	u32 portid = 0;
 
+	if (size && !skb)
+		return -ENOBUFS;
 	spin_lock_bh(&r->lock);
 	q = x->id <= U32_MAX ? xa_load(&r->out, x->id) : NULL;
 	if (q && (q->is_dump || q->data))
@@ -122,13 +153,13 @@ static int agent_answer(struct relay *r, const struct ipsp_xfrm *x, u8 *data, u3
 	if (q && (x->flags & IPSP_XFRMF_DONE))
 		ipsp_relay_unlink(r, q);
 	spin_unlock_bh(&r->lock);
-	if (!q)
-		return -ENOENT;
-	if (portid && size)		/* a reader that does not read has ENOBUFS from it */
-		ipsp_relay_unicast(r, portid, data, size);
-	if (x->flags & IPSP_XFRMF_DONE)
+	if (skb && portid)
+		ipsp_relay_unicast(r, portid, skb);
+	else
+		kfree_skb(skb);
+	if (q && (x->flags & IPSP_XFRMF_DONE))
 		ipsp_relay_free(q);
-	return 0;
+	return q ? 0 : -ENOENT;
 }
 
 /* The buffer goes to the dump that waits. */
@@ -220,13 +251,17 @@ static __poll_t agent_poll(struct file *file, poll_table *wait)
 
 static int agent_release(struct inode *inode, struct file *file)
 {
+	bool was_killed = current->flags & PF_SIGNALED;
 	struct relay *r = file->private_data;
 
 	mutex_lock(&r->sending);
 	spin_lock_bh(&r->lock);
 	r->agent = NULL;
+	if (was_killed)
+		ipsp_relay_await(r);
 	spin_unlock_bh(&r->lock);
-	ipsp_relay_end(r, true, -ECONNREFUSED);
+	if (!was_killed)
+		ipsp_relay_end(r, true, -ECONNREFUSED);
 	mutex_unlock(&r->sending);
 	ipsp_relay_put(r);
 	return 0;
@@ -256,8 +291,10 @@ int ipsp_agent_open(struct inode *inode, struct file *file)
 	spin_lock_bh(&r->lock);
 	if (r->agent || r->is_off)
 		err = r->agent ? -EBUSY : -ENOTCONN;
-	else
+	if (!err) {
 		r->agent = file;
+		r->is_awaiting = false;
+	}
 	spin_unlock_bh(&r->lock);
 	if (err) {
 		ipsp_relay_put(r);

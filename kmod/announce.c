@@ -63,7 +63,7 @@ static int announce_all(struct compartment *c, int target, const struct ipsp_rec
 		return -EAGAIN;
 	}
 	for (i = 0; i < n; i++)
-		ipsp_stream_submit(to[i]);
+		ipsp_stream_submit(to[i], true);
 	return n || target == IPSP_TARGET_ALL ? 0 : -ENOENT;
 }
 
@@ -119,7 +119,7 @@ int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u3
 
 	lockdep_assert_held(&c->admin);
 	if (target < IPSP_TARGET_ALL ||
-	    target >= (int)(c->config.stacks + c->config.spares) ||
+	    target >= (int)ipsp_share_places(c) ||
 	    !announce_is_valid(rec, target))
 		return -EINVAL;
 	if (rec->type == IPSP_REC_POLICY && target == IPSP_TARGET_ALL) {
@@ -137,7 +137,7 @@ int ipsp_announce(struct compartment *c, int target, struct ipsp_record *rec, u3
 	if (!err && target == IPSP_TARGET_ALL)
 		ipsp_hold_told(c, rec, point);
 	if (err && list)
-		ipsp_protect_discard(list);
+		ipsp_protect_discard(c, list);
 	if (err == -EAGAIN)
 		ipsp_watchdog_start(c);
 	return err;

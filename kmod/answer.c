@@ -19,6 +19,7 @@
 #include <net/ipv6.h>
 #include <net/esp.h>
 #include "compat/compat.h"
+#include "ballot.h"
 #include "compartment.h"
 #include "encap.h"
 #include "handle.h"
@@ -394,19 +395,44 @@ static u32 answer_transformed_in(struct stack *s, struct ticket *t, const struct
 
 /* ---- the other verdicts ---------------------------------------------------------- */
 
+/* What leaves under an SA is of its label, whatever the stack believes. */
+static u32 answer_label(struct stack *s, struct ticket *t)
+{
+	u32 label;
+
+	rcu_read_lock();
+	label = ipsp_protect_label(s->c, &t->flow->tuple);
+	if (t->answer_handle->config.label != label ||
+	    !ipsp_bundle_bears(s->c, &t->bundle, label)) {
+		t->verdict = IPSP_VERDICT_DROP;
+		t->reason = IPSP_DROP_LABEL;
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
 static u32 answer_classify(struct stack *s, struct ticket *t, const struct reply *r)
 {
+	u32 i, handles = r->answer.handles;
+	struct bundle bundle = { 0 };
 	struct handle *h;
 
-	if (r->answer.handles != 1)
-		return r->answer.handles ? IPSP_BROKEN_NOT_SERVED : IPSP_BROKEN_HANDLE;
+	if (!handles || handles > IPSP_STAMPS)
+		return IPSP_BROKEN_HANDLE;
+	for (i = 1; i < handles; i++) {
+		if (!r->answer.handle[i])
+			return IPSP_BROKEN_HANDLE;
+		bundle.outer[i - 1] = r->answer.handle[i];
+	}
+	t->bundle = bundle;		/* whole: nothing that another one said of it stays */
 	rcu_read_lock();
 	h = ipsp_handle_by_id(s->c, r->answer.handle[0]);
-	if (h && h->config.direction == IPSP_DIR_OUT && ipsp_handle_hold(h))
+	if (h && h->config.direction == IPSP_DIR_OUT &&
+	    ipsp_bundle_stands(s->c, &t->bundle) && ipsp_handle_hold(h))
 		t->answer_handle = h;
 	rcu_read_unlock();
 	if (t->answer_handle)
-		return 0;
+		return answer_label(s, t);
 	/* Deleted while the ticket was out: ask again, do not punish. */
 	t->verdict = IPSP_VERDICT_DROP;
 	t->reason = IPSP_DROP_STALE;
@@ -513,30 +539,48 @@ static u32 answer_asked(struct stack *s, const struct ipsp_acquire *acquire)
 	return acquire->acquire ? ipsp_hold_acquire(s->c, acquire) : IPSP_BROKEN_NONE;
 }
 
-/*
- * What it says is copied once, whole, and only compared. What is elected is parsed: a copy
- * that all who won said. Without memory for it, it has not voted.
- */
-static u32 answer_vote(struct stack *s, const struct reply *r)
+/* What is elected is parsed: a private copy, that all who won said. */
+static void answer_elected(struct stack *s, struct ticket *t, const struct reply *r,
+			   const struct ballot *elected)
 {
-	struct ballot *b = ipsp_quorum_ballot(&r->answer, &s->acquire, r->rec.data_len);
-	const struct ballot *elected;
 	struct reply won = *r;
-	struct ticket *t;
 	u32 err;
 
-	memset(&s->acquire, 0, sizeof(s->acquire));
-	if (b)
-		answer_copy(r->data, b->data, b->data_len);
-	t = ipsp_quorum_cast(s, r->rec.ticket, b, &elected);
-	if (!t)
-		return 0;
 	won.answer = elected->answer;
 	won.data = elected->data;
 	won.rec.data_len = elected->data_len;
 	err = answer_asked(s, &elected->acquire);
 	ipsp_quorum_built(s->c, t, err ?: answer_ticket(s, t, &won));
-	return 0;
+}
+
+/* Nobody has said it yet: it is copied once, whole. Without memory for it, it has not voted. */
+static struct ticket *answer_ballot(struct stack *s, u64 number, const struct said *said,
+				    const struct ballot **elected)
+{
+	struct ballot *b = ipsp_ballot_new(said);
+
+	if (b)
+		answer_copy(said->data, b->data, b->data_len);
+	return ipsp_quorum_cast(s, number, said->tickets, b, elected);
+}
+
+/* false: no vote waits for it. */
+static bool answer_vote(struct stack *s, const struct reply *r,
+			const struct ipsp_acquire *acquire, u32 count)
+{
+	const struct said said = {
+		.answer = &r->answer, .acquire = acquire,
+		.data = r->data, .data_len = r->rec.data_len, .tickets = count,
+	};
+	const struct ballot *elected;
+	struct ticket *t = NULL;
+	enum echo echo = ipsp_quorum_echo(s, r->rec.ticket, &said, &t, &elected);
+
+	if (echo == ECHO_NONE)
+		t = answer_ballot(s, r->rec.ticket, &said, &elected);
+	if (t)
+		answer_elected(s, t, r, elected);
+	return echo != ECHO_NOT_OWED;
 }
 
 static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
@@ -565,15 +609,15 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *
 	answer_copy(from + sizeof(*rec), &r.answer, sizeof(r.answer));
 	count = answer_count(rec, &r.answer);
 	if (r.answer.reserved[0] || r.answer.reserved[1] || r.answer.reserved[2] ||
-	    count > IPSP_MERGE_MAX)
+	    r.answer.offload.reserved || count > IPSP_MERGE_MAX)
 		return IPSP_BROKEN_RECORD;
 	trace_ipsp_answer(s->c->config.name, rec->ticket, r.answer.verdict);
 	if (!answer_votes(s))
 		return answer_claimed(s, &r, count);
-	if (count == 1 && ipsp_quorum_has(s, rec->ticket))
-		return answer_vote(s, &r);
 	acquire = s->acquire;
 	memset(&s->acquire, 0, sizeof(s->acquire));
+	if (count && answer_vote(s, &r, &acquire, count))
+		return IPSP_BROKEN_NONE;
 	return answer_asked(s, &acquire) ?: answer_claimed(s, &r, count);
 }
 
@@ -585,7 +629,8 @@ static u32 answer_note(struct stack *s, const struct ipsp_record *rec, const u8 
 	if (rec->control_len != sizeof(note) || rec->data_len)
 		return IPSP_BROKEN_RECORD;
 	answer_copy(from + sizeof(*rec), &note, sizeof(note));
-	if (note.reason < IPSP_DROP_FIRST_OF_STACK || note.reason >= IPSP_DROP_COUNT)
+	if (note.reason < IPSP_DROP_FIRST_OF_STACK || note.reason >= IPSP_DROP_COUNT ||
+	    note.reserved16 || memchr_inv(note.reserved, 0, sizeof(note.reserved)))
 		return IPSP_BROKEN_RECORD;
 	return 0;
 }

@@ -3,8 +3,10 @@
 #ifndef IPSP_COMPARTMENT_H
 #define IPSP_COMPARTMENT_H
 
+#include <linux/interrupt.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -42,10 +44,14 @@ struct compartment {
 					 */
 	struct stack *stack[IPSP_STACKS_MAX];	/* written under admin and lock */
 	u16 sharing;			/* who is dealt to, by index; written under lock */
+	bool merging;			/* they vote, and all who share merge; written under lock */
+	u32 burst;			/* counts deal_runs; written under lock */
+	siphash_key_t chance;		/* which of them are voted on, in mode SAMPLE */
+	u32 relief;			/* 1: a stack more than config says; under admin and lock */
 	struct fifo fifo[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	u32 generation;			/* of the policy; written under lock */
 	bool degraded;			/* fewer share than `quorum`, and it was told; under lock */
-	u64 stackless_since;		/* ns; since when not enough share; 0 = they do; under lock */
+	u64 stackless_since;		/* ns; since when too few share; 0: enough; under lock */
 	struct protect_list __rcu *protect;	/* written under admin */
 	struct flow_table flows;
 	struct holds holds;
@@ -59,6 +65,7 @@ struct compartment {
 	struct file *stored;		/* STORE; protected by admin */
 	struct counts __percpu *counts;
 	struct delayed_work watchdog;	/* deadlines, see watchdog.c */
+	struct tasklet_struct dealer;	/* where stacks merge what they vote on, see deal.c */
 	struct rcu_work end;		/* the last reference went */
 };
 

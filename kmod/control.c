@@ -23,10 +23,12 @@ static int control_features(struct net *net, void *arg)
 	f->features = IPSP_FEATURE_ESP | IPSP_FEATURE_ESN | IPSP_FEATURE_MERGE |
 		      IPSP_FEATURE_QUORUM |
 		      IPSP_FEATURE_SHARE | IPSP_FEATURE_ENCAP | IPSP_FEATURE_RELAY |
-		      IPSP_FEATURE_LIMITS | IPSP_FEATURE_AH | IPSP_FEATURE_HOLD;
+		      IPSP_FEATURE_LIMITS | IPSP_FEATURE_AH | IPSP_FEATURE_HOLD |
+		      IPSP_FEATURE_LABEL | IPSP_FEATURE_BUNDLE;
 	f->stacks_max = IPSP_STACKS_MAX;
 	f->rules_max = IPSP_RULES_MAX;
 	f->window_max = IPSP_WINDOW_MAX;
+	f->interface = IPSP_INTERFACE;
 	return 0;
 }
 

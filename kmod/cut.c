@@ -7,6 +7,7 @@
  * no record can say, and IPv6 packets too long for a tunnel that may be fragmented.
  */
 #include <linux/percpu.h>
+#include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
@@ -15,6 +16,51 @@
 #include "compartment.h"
 #include "handle.h"
 #include "redirector.h"
+
+/* ---- by a stack ------------------------------------------------------------------ */
+
+static u32 cut_header_len(const struct sk_buff *skb)
+{
+	u32 network = skb_transport_offset(skb);
+
+	if (skb_is_gso_tcp(skb))
+		return network + tcp_hdrlen(skb);
+	return network + 60;		/* the longest TCP header */
+}
+
+static u8 cut_protocol(const struct sk_buff *skb)
+{
+	if (skb->protocol == htons(ETH_P_IP))
+		return ip_hdr(skb)->protocol;
+	return ipv6_hdr(skb)->nexthdr;
+}
+
+/*
+ * How many numbers: the kernel's upper bound of the segments at this MTU. What is not
+ * used is skipped on the wire. A plain TCP packet that is too long is cut as well. What is cut
+ * has a *header and a *piece, see struct ticket.
+ */
+u32 ipsp_cut_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *piece)
+{
+	u32 repeated, room, size = skb_shinfo(skb)->gso_size;
+
+	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb)) {
+		*header = skb_transport_offset(skb) + 8;
+		*piece = size;
+		return DIV_ROUND_UP(skb->len - *header, size);
+	}
+	if (!skb_is_gso(skb) && (skb->len <= mtu || cut_protocol(skb) != IPPROTO_TCP))
+		return 1;
+	repeated = cut_header_len(skb);
+	if (repeated + 8 > mtu || repeated >= skb->len)
+		return 1;
+	*header = repeated;
+	room = mtu - repeated;
+	*piece = size && size < room ? size : room;
+	return DIV_ROUND_UP(skb->len - *header, *piece);
+}
+
+/* ---- by us ----------------------------------------------------------------------- */
 
 static u32 cut_largest_fragment(const struct sk_buff *skb)
 {

@@ -7,13 +7,14 @@
  * as the identical records: the same packet, the same numbers, stamped once at capture.
  * Nothing of an unreleased answer has left, so the second answer may replace the first.
  *
+ * Where stacks merge what they vote on, inbound tickets wait until the softirq that captures
+ * them has no more: a tasklet deals what has come by then, and each deal_run is one burst.
+ *
  * c->lock protects the FIFOs and the down rings, so the order of capture is the order of
  * records. Answers are checked outside of it (answer.c), by whoever claimed the ticket.
  */
-#include <linux/ip.h>
-#include <linux/ipv6.h>
+#include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/tcp.h>
 #include <net/dst.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -116,6 +117,7 @@ static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
 			const struct ticket *t)
 {
 	const struct sk_buff *skb = t->skb;
+	u32 i;
 
 	offload_fill(&p->offload, skb);
 	p->family = skb->protocol == htons(ETH_P_IPV6) ? 6 : 4;
@@ -129,12 +131,16 @@ static void packet_fill(struct ipsp_packet *p, const struct compartment *c,
 		p->length = t->flow->length;
 		p->mark = t->flow->tuple.mark;
 		p->ifindex = t->flow->tuple.ifindex;
+		p->label = t->flow->tuple.label;
 	}
 	if (t->handle) {
+		p->label = t->handle->config.label;
 		p->stamp[0].handle = t->handle->config.id;
 		p->stamp[0].count = t->count;
 		p->stamp[0].first = t->first;
 	}
+	for (i = 0; t->kind == TICKET_UNPROTECT && i < ARRAY_SIZE(t->bundle.outer); i++)
+		p->stamp[i + 1].handle = t->bundle.outer[i];
 }
 
 static u32 record_len(const struct ticket *t)
@@ -143,7 +149,7 @@ static u32 record_len(const struct ticket *t)
 }
 
 /* Writes the ticket's record; false: no room now, or the stack has just broken. */
-static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t)
+static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t, u16 flags)
 {
 	struct ipsp_record *rec;
 
@@ -155,7 +161,7 @@ static bool deal_record(struct compartment *c, struct stack *s, struct ticket *t
 	if (!t->dealt_at)
 		t->generation = c->generation;
 	rec->type = ticket_type[t->kind];
-	rec->flags = t->nomerge ? IPSP_RECF_NOMERGE : 0;
+	rec->flags = flags;
 	rec->ticket = t->number;
 	rec->generation = t->generation;
 	packet_fill((struct ipsp_packet *)(rec + 1), c, t);
@@ -182,7 +188,7 @@ static u16 deal_one(struct compartment *c, struct fifo *f, struct ticket *t, u16
 	struct stack *s;
 
 	while ((s = ipsp_share_next(c, f, *full))) {
-		if (deal_record(c, s, t)) {
+		if (deal_record(c, s, t, ipsp_share_flags(c, f, t, BIT(s->index)))) {
 			deal_mark(c, t, s->index);
 			ipsp_share_dealt(s, f, t);
 			return BIT(s->index);
@@ -207,13 +213,14 @@ static bool deal_all_have_room(struct compartment *c, u32 len)
 static u16 deal_all(struct compartment *c, struct fifo *f, struct ticket *t)
 {
 	unsigned long sharing = c->sharing;
-	u16 dealt = 0;
+	u16 dealt = 0, flags;
 	u32 i;
 
 	if (!ipsp_share_suffices(c) || !deal_all_have_room(c, record_len(t)))
 		return 0;
+	flags = ipsp_share_flags(c, f, t, sharing);
 	for_each_set_bit(i, &sharing, IPSP_STACKS_MAX) {
-		if (!deal_record(c, c->stack[i], t))
+		if (!deal_record(c, c->stack[i], t, flags))
 			continue;
 		ipsp_quorum_place(t, i, t->at);
 		dealt |= BIT(i);
@@ -225,8 +232,8 @@ static u16 deal_all(struct compartment *c, struct fifo *f, struct ticket *t)
 	return dealt;
 }
 
-/* Who was dealt something, by index. */
-static u16 deal_fifo(struct compartment *c, struct fifo *f)
+/* Who was dealt something, by index; `urgent`: that he is to be woken for at once. */
+static u16 deal_fifo(struct compartment *c, struct fifo *f, u16 *urgent)
 {
 	u16 dealt = 0, full = 0, to;
 
@@ -238,6 +245,8 @@ static u16 deal_fifo(struct compartment *c, struct fifo *f)
 			if (!to)
 				break;
 			dealt |= to;
+			if (!t->handle || !ipsp_handle_is_vain(t->handle))
+				*urgent |= to;
 		}
 		f->undealt = t->list.next;
 	}
@@ -247,14 +256,37 @@ static u16 deal_fifo(struct compartment *c, struct fifo *f)
 void ipsp_deal_run(struct compartment *c)
 {
 	unsigned long dealt = 0;
+	u16 urgent = 0;
 	u32 i;
 
 	lockdep_assert_held(&c->lock);
+	WRITE_ONCE(c->burst, c->burst + 1);
 	for (i = IPSP_DIR_OUT; i <= IPSP_DIR_IN; i++)
 		if (c->fifo[i].undealt != &c->fifo[i].pending)
-			dealt |= deal_fifo(c, &c->fifo[i]);
+			dealt |= deal_fifo(c, &c->fifo[i], &urgent);
+	if (!dealt)
+		return;
 	for_each_set_bit(i, &dealt, IPSP_STACKS_MAX)
-		ipsp_stream_submit(c->stack[i]);
+		ipsp_stream_submit(c->stack[i], urgent & BIT(i));
+}
+
+/* It runs behind the softirq that captures, or as soon as softirqs may run at all. */
+static void deal_tasklet(struct tasklet_struct *tasklet)
+{
+	struct compartment *c = from_tasklet(c, tasklet, dealer);
+
+	spin_lock_bh(&c->lock);
+	ipsp_deal_run(c);
+	spin_unlock_bh(&c->lock);
+}
+
+static void deal_captured(struct compartment *c, const struct ticket *t)
+{
+	lockdep_assert_held(&c->lock);
+	if (t->kind == TICKET_UNPROTECT && c->merging && !t->nomerge)
+		tasklet_schedule(&c->dealer);
+	else
+		ipsp_deal_run(c);
 }
 
 /* ---- capture --------------------------------------------------------------------- */
@@ -302,7 +334,7 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 		reason = IPSP_DROP_NUMBERS;
 	if (!reason) {
 		fifo_append(c, f, t);
-		ipsp_deal_run(c);
+		deal_captured(c, t);
 	}
 	spin_unlock_bh(&c->lock);
 	if (!reason)
@@ -358,49 +390,8 @@ u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t)
 
 /* ---- capture: outbound --------------------------------------------------------------- */
 
-static u32 packet_header_len(const struct sk_buff *skb)
-{
-	u32 network = skb_transport_offset(skb);
-
-	if (skb_is_gso_tcp(skb))
-		return network + tcp_hdrlen(skb);
-	return network + 60;		/* the longest TCP header */
-}
-
-static u8 packet_protocol(const struct sk_buff *skb)
-{
-	if (skb->protocol == htons(ETH_P_IP))
-		return ip_hdr(skb)->protocol;
-	return ipv6_hdr(skb)->nexthdr;
-}
-
-/*
- * How many numbers: the kernel's upper bound of the segments at this MTU. What is not
- * used is skipped on the wire. A plain TCP packet that is too long is cut as well. What is cut
- * has a *header and a *piece, see struct ticket.
- */
-static u32 packet_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *piece)
-{
-	u32 repeated, room, size = skb_shinfo(skb)->gso_size;
-
-	if (skb_is_gso(skb) && !skb_is_gso_tcp(skb)) {
-		*header = skb_transport_offset(skb) + 8;
-		*piece = size;
-		return DIV_ROUND_UP(skb->len - *header, size);
-	}
-	if (!skb_is_gso(skb) && (skb->len <= mtu || packet_protocol(skb) != IPPROTO_TCP))
-		return 1;
-	repeated = packet_header_len(skb);
-	if (repeated + 8 > mtu || repeated >= skb->len)
-		return 1;
-	*header = repeated;
-	room = mtu - repeated;
-	*piece = size && size < room ? size : room;
-	return DIV_ROUND_UP(skb->len - *header, *piece);
-}
-
-static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_buff *skb,
-			     u16 flags, u32 mtu)
+static void deal_protect_one(struct compartment *c, struct handle *h, const struct bundle *b,
+			     struct sk_buff *skb, u16 flags, u32 mtu)
 {
 	struct ticket *t;
 
@@ -420,9 +411,10 @@ static void deal_protect_one(struct compartment *c, struct handle *h, struct sk_
 		ipsp_deal_ticket_free(t);
 		return;
 	}
+	t->bundle = *b;
 	t->flags = flags;
 	t->mtu = mtu;
-	t->count = packet_count(skb, mtu, &t->header, &t->piece);
+	t->count = ipsp_cut_count(skb, mtu, &t->header, &t->piece);
 	deal_packet(c, t);
 }
 
@@ -432,8 +424,8 @@ static void deal_protect_drop(struct compartment *c, u32 reason)
 	ipsp_count_drop(c, reason);
 }
 
-void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-		       u16 flags)
+void ipsp_deal_protect(struct compartment *c, struct handle *h, const struct bundle *b,
+		       struct sk_buff *skb, u16 flags)
 {
 	struct dst_entry *path = ipsp_reinject_path(c, h, skb);
 	struct sk_buff_head parts;
@@ -444,16 +436,16 @@ void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *
 		kfree_skb(skb);
 		return;
 	}
-	mtu = ipsp_handle_inner_mtu(h, dst_mtu(path));
+	mtu = ipsp_handle_inner_mtu(h, ipsp_bundle_path_mtu(c, b, skb, dst_mtu(path)));
 	dst_release(path);
 	flags = ipsp_cut_flags(skb, flags, mtu);
 	if (!ipsp_cut_is_due(h, skb, flags, mtu))
-		deal_protect_one(c, h, skb, flags, mtu);
+		deal_protect_one(c, h, b, skb, flags, mtu);
 	else if (!ipsp_cut(c->net, skb, &flags, mtu, &parts))
 		deal_protect_drop(c, IPSP_DROP_NO_MEMORY);
 	else
 		while ((skb = __skb_dequeue(&parts)))
-			deal_protect_one(c, h, skb, flags, mtu);
+			deal_protect_one(c, h, b, skb, flags, mtu);
 }
 
 /* ---- capture: inbound ------------------------------------------------------------ */
@@ -462,10 +454,12 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 			 u64 number, bool nomerge, int ifindex)
 {
 	struct ticket *t = ticket_new(TICKET_UNPROTECT, skb);
+	bool fits = t && ipsp_bundle_came_by(c, &t->bundle, skb);
 
 	ipsp_count(c, CAPTURED);
-	if (!t || !ipsp_handle_hold(h)) {
-		ipsp_count_drop(c, t ? IPSP_DROP_STALE : IPSP_DROP_NO_MEMORY);
+	if (!fits || !ipsp_handle_hold(h)) {
+		ipsp_count_drop(c, fits ? IPSP_DROP_STALE :
+				   t ? IPSP_DROP_NOT_SERVED : IPSP_DROP_NO_MEMORY);
 		if (t)
 			ipsp_deal_ticket_free(t);
 		else
@@ -474,7 +468,7 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	}
 	t->handle = h;
 	t->first = number;
-	t->nomerge = nomerge || ipsp_limit_is_near(h);
+	t->nomerge = nomerge || t->bundle.outer[0] || ipsp_limit_is_near(h);
 	t->count = 1;
 	t->ifindex = ifindex;
 	skb_dst_drop(skb);
@@ -542,6 +536,12 @@ void ipsp_deal_answered(struct compartment *c, struct ticket *t)
 	smp_store_release(&t->state, TICKET_ANSWERED);	/* matches release.c's load */
 }
 
+void ipsp_deal_follow(struct ticket *t, struct ticket *carrier)
+{
+	t->state = TICKET_ANSWERING;
+	list_move(&t->list, &carrier->run);
+}
+
 void ipsp_deal_unclaim(struct compartment *c, struct ticket *t)
 {
 	struct ticket *merged;
@@ -567,9 +567,10 @@ static void fifo_forget(struct fifo *f, const struct ticket *t)
 /* The finished head run; true when there is one. Emptied slots forget their tickets. */
 bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 {
-	struct ticket *t, *next, *merged;
+	struct list_head *last = &f->pending;
+	struct ticket *t, *merged;
 
-	list_for_each_entry_safe(t, next, &f->pending, list) {
+	list_for_each_entry(t, &f->pending, list) {
 		/* matches the store in ipsp_deal_answered: the answer is complete */
 		if (smp_load_acquire(&t->state) != TICKET_ANSWERED)
 			break;
@@ -578,10 +579,11 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 		fifo_forget(f, t);
 		list_for_each_entry(merged, &t->run, list)
 			fifo_forget(f, merged);
-		list_move_tail(&t->list, run);
+		last = &t->list;
 	}
-	if (list_empty(run))
+	if (last == &f->pending)
 		return false;
+	list_cut_position(run, &f->pending, last);	/* at once, not one by one */
 	if (!list_empty(&f->pending))
 		f->head_since = ktime_get_coarse_ns();
 	return true;
@@ -641,7 +643,7 @@ void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending)
 	ipsp_deal_run(c);
 	spin_unlock_bh(&c->lock);
 	mutex_unlock(&s->kick);
-	ipsp_watchdog_hurry(c);
+	ipsp_watchdog_now(c);
 	ipsp_release_run(c);
 }
 
@@ -704,6 +706,8 @@ int ipsp_deal_compartment_init(struct compartment *c)
 
 	spin_lock_init(&c->lock);
 	ipsp_watchdog_init(c);
+	tasklet_setup(&c->dealer, deal_tasklet);
+	get_random_bytes(&c->chance, sizeof(c->chance));
 	for (f = c->fifo; f < c->fifo + ARRAY_SIZE(c->fifo); f++) {
 		INIT_LIST_HEAD(&f->pending);
 		INIT_LIST_HEAD(&f->votes);
@@ -725,7 +729,8 @@ static void deal_end_stack(struct compartment *c, u32 index)
 
 /*
  * c->gone is set: capture refuses. Who may still hold a ticket: a KICK (flushed with its
- * stack: broken_work takes its mutex), the watchdog (cancelled), a releaser (waited for).
+ * stack: broken_work takes its mutex), the watchdog (cancelled), a releaser (waited for). Nobody
+ * schedules the dealer any more.
  */
 void ipsp_deal_compartment_end(struct compartment *c)
 {
@@ -738,6 +743,7 @@ void ipsp_deal_compartment_end(struct compartment *c)
 	ipsp_deal_drop_undealt(c);
 	spin_unlock_bh(&c->lock);
 	ipsp_watchdog_stop(c);
+	tasklet_kill(&c->dealer);
 	ipsp_release_run(c);
 }
 

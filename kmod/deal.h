@@ -6,7 +6,7 @@
 #include <linux/list.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
-#include "ipsec_port.h"
+#include "bundle.h"
 
 struct compartment;
 struct flow;
@@ -42,6 +42,7 @@ struct ticket {
 	int ifindex;			/* inbound: device it came by */
 	struct sk_buff *skb;		/* owned; dev is NULL while pending */
 	struct handle *handle;		/* referenced; protect, unprotect */
+	struct bundle bundle;		/* beside it; classify: beside answer_handle */
 	u64 first;			/* stamped numbers */
 	u32 count;
 	u32 header;			/* protect, to be cut: bytes that each segment repeats, */
@@ -62,6 +63,17 @@ struct ticket {
 
 #define NO_STACK	IPSP_STACKS_MAX
 
+/* Inbound tickets in a row, dealt to the same by one deal_run, that may become one packet. */
+struct run {
+	u64 last;			/* its last ticket so far */
+	u32 burst;			/* that deal_run */
+	u32 handle;
+	u32 bytes;
+	u16 to;				/* by index */
+	u8 tickets;			/* 0: none may follow */
+	bool votes;
+};
+
 #define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most, */
 #define FIFO_BYTES	(8u << 20)	/* beyond what the socket accounting allows */
 struct fifo {				/* protected by c->lock */
@@ -71,6 +83,8 @@ struct fifo {				/* protected by c->lock */
 	u64 next;
 	struct list_head votes;		/* that stacks owe an answer to, in ticket order */
 	struct vote **vote;		/* number -> vote, FIFO_SLOTS; NULL in mode SHARE */
+	struct run run;
+	u64 told;			/* which vote nobody won last, see quorum.c */
 	u32 length;
 	u32 bytes;			/* truesize of pending skbs, and ballots */
 	u32 turn;			/* index of the stack that is dealt to, */
@@ -95,8 +109,8 @@ u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk
 		       u16 flags);
 /* A classify ticket that was out of the order is a new one; IPSP_DROP_*: it is the caller's. */
 u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t);
-void ipsp_deal_protect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-		       u16 flags);
+void ipsp_deal_protect(struct compartment *c, struct handle *h, const struct bundle *b,
+		       struct sk_buff *skb, u16 flags);
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
 			 u64 number, bool nomerge, int ifindex);
 
@@ -124,12 +138,20 @@ void ipsp_deal_ticket_free(struct ticket *t);	/* with what it references */
 bool ipsp_deal_has_stack(const struct compartment *c);	/* a READY one; racy hint */
 /* quorum.c, under c->lock: a DEALT ticket ends without an answer. */
 void ipsp_deal_drop(struct ticket *t, u32 reason);
+void ipsp_deal_follow(struct ticket *t, struct ticket *carrier);	/* into its run, in front */
 void ipsp_deal_poison(struct compartment *c, struct ticket *t, const struct stack *s);
+
+/* share.c, under c->admin: a manager replaces stacks. */
+u32 ipsp_share_places(const struct compartment *c);	/* indices there are */
+int ipsp_share_relieve(struct compartment *c, u32 places);
+int ipsp_share_retire(struct compartment *c, u32 index);
 
 /* share.c, under c->lock: who is dealt to. */
 void ipsp_share_update(struct compartment *c);	/* a stack came, went, or fewer are wanted */
 void ipsp_share_leave(struct stack *s);		/* it ends if it has to and has nothing left */
 struct stack *ipsp_share_next(struct compartment *c, struct fifo *f, u16 full);	/* or NULL */
+/* IPSP_RECF_* of the record that is about to be written to them: with what it may be merged. */
+u16 ipsp_share_flags(struct compartment *c, struct fifo *f, const struct ticket *t, u16 to);
 void ipsp_share_dealt(struct stack *s, struct fifo *f, const struct ticket *t);
 void ipsp_share_taken(struct stack *s, const struct ticket *t);	/* it has it no more */
 u32 ipsp_share_load(const struct ticket *t);		/* what it counts for */
@@ -140,8 +162,7 @@ u32 ipsp_share_spares(const struct compartment *c);
 /* watchdog.c: nobody waits for a stack for ever: tickets, the manager, a successor's tickets */
 void ipsp_watchdog_init(struct compartment *c);
 void ipsp_watchdog_start(struct compartment *c);	/* something waits; any context */
-void ipsp_watchdog_hurry(struct compartment *c);	/* a stack went: wait for its successor */
-void ipsp_watchdog_now(struct compartment *c);		/* deadlines have changed */
+void ipsp_watchdog_now(struct compartment *c);	/* deadlines have changed, a stack went */
 void ipsp_watchdog_stop(struct compartment *c);		/* and wait until it has; sleeps */
 
 #endif

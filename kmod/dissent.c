@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/uaccess.h>
+#include "ballot.h"
 #include "compartment.h"
 #include "dissent.h"
 #include "poison.h"
@@ -29,7 +30,7 @@ static void dissent_put(struct dissent *d)
 	if (!refcount_dec_and_test(&d->ref))
 		return;
 	for (i = 0; i < d->about.answers; i++)
-		ipsp_quorum_ballot_put(d->ballot[i]);
+		ipsp_ballot_put(d->ballot[i]);
 	kfree_skb(d->packet);
 	kfree(d);
 	ipsp_stats_freed();

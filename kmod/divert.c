@@ -27,6 +27,7 @@
 struct divert {
 	struct xfrm_dst x;		/* first: the core casts */
 	struct handle *handle;		/* referenced */
+	struct bundle bundle;
 	struct dst_ops *core;		/* xfrm's own, whose destroy ends ours */
 	u32 generation;
 };
@@ -78,9 +79,12 @@ static bool divert_is_current(struct dst_entry *dst)
 }
 
 /* By which it is protected, as long as all of that stands; or NULL. */
-struct handle *ipsp_divert_handle(struct dst_entry *dst)
+struct handle *ipsp_divert_handle(struct dst_entry *dst, const struct bundle **b)
 {
-	return ipsp_divert_is_ours(dst) && divert_is_current(dst) ? divert_of(dst)->handle : NULL;
+	if (!ipsp_divert_is_ours(dst) || !divert_is_current(dst))
+		return NULL;
+	*b = &divert_of(dst)->bundle;
+	return divert_of(dst)->handle;
 }
 
 /*
@@ -222,6 +226,7 @@ static struct dst_entry *divert_make(struct net *net, struct dst_entry *route, s
 	}
 	memset_after(&d->x, 0, u.dst);
 	d->handle = h;
+	d->bundle = f->bundle;
 	d->core = v4 ? &net->xfrm.xfrm4_dst_ops : &net->xfrm.xfrm6_dst_ops;
 	d->generation = f->generation;
 	ipsp_stats_made();
@@ -230,7 +235,7 @@ static struct dst_entry *divert_make(struct net *net, struct dst_entry *route, s
 		divert_fill4(&d->x, route);
 	else
 		divert_fill6(&d->x, route);
-	mtu = ipsp_handle_inner_mtu(h, dst_mtu(route));
+	mtu = ipsp_handle_inner_mtu(h, ipsp_bundle_mtu(h->c, &f->bundle, dst_mtu(route)));
 	dst_metric_set(&d->x.u.dst, RTAX_MTU, mtu);
 	d->x.u.dst.input = dst_discard;
 	xfrm_state_hold(h->xs);

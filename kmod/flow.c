@@ -171,6 +171,11 @@ static struct flow *flow_get(struct compartment *c, const struct ipsp_tuple *t,
 
 /* ---- flushing -------------------------------------------------------------------- */
 
+static bool flow_has(const struct flow *f, const struct handle *h)
+{
+	return f->handle == h || ipsp_bundle_has(&f->bundle, h);
+}
+
 static void flow_flush_matching(struct compartment *c, const struct handle *h, bool bypass)
 {
 	struct hlist_node *next;
@@ -182,7 +187,7 @@ static void flow_flush_matching(struct compartment *c, const struct handle *h, b
 			continue;
 		spin_lock_bh(&c->flows.lock);
 		hlist_for_each_entry_safe(f, next, &c->flows.bucket[i], node)
-			if ((!h || f->handle == h) && (!bypass || f->state == FLOW_BYPASS))
+			if ((!h || flow_has(f, h)) && (!bypass || f->state == FLOW_BYPASS))
 				flow_unlink(f);
 		spin_unlock_bh(&c->flows.lock);
 	}
@@ -349,7 +354,7 @@ static bool flow_is_decision(u16 verdict, u16 reason)
 }
 
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
-		      u32 generation)
+		      const struct bundle *b, u32 generation)
 {
 	struct compartment *c = f->c;
 	enum flow_state state;
@@ -357,12 +362,15 @@ void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 
 	spin_lock_bh(&c->flows.lock);
 	/* its end flushed the flows that had it: this one had none yet */
-	if (verdict == IPSP_VERDICT_CLASSIFY && (READ_ONCE(h->dead) || !ipsp_handle_hold(h))) {
+	if (verdict == IPSP_VERDICT_CLASSIFY &&
+	    (READ_ONCE(h->dead) || !ipsp_bundle_stands(c, b) || !ipsp_handle_hold(h))) {
 		verdict = IPSP_VERDICT_DROP;
 		reason = IPSP_DROP_STALE;
 	}
-	if (verdict == IPSP_VERDICT_CLASSIFY)
+	if (verdict == IPSP_VERDICT_CLASSIFY) {
 		f->handle = h;
+		f->bundle = *b;
+	}
 	if (f->cached && !flow_is_decision(verdict, reason))
 		flow_unlink(f);
 	spin_unlock_bh(&c->flows.lock);
@@ -417,7 +425,7 @@ static void flow_classify(struct compartment *c, struct flow *f, struct sk_buff 
 	u32 reason = ipsp_deal_classify(c, f, skb, flags);
 
 	if (reason)
-		ipsp_flow_answer(f, IPSP_VERDICT_DROP, reason, NULL, 0);
+		ipsp_flow_answer(f, IPSP_VERDICT_DROP, reason, NULL, NULL, 0);
 }
 
 void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_buff *skb,

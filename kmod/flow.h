@@ -6,6 +6,7 @@
 #include <linux/netfilter.h>
 #include <linux/refcount.h>
 #include <linux/skbuff.h>
+#include "bundle.h"
 #include "ipsec_port_selector.h"
 
 struct compartment;
@@ -35,6 +36,7 @@ struct flow {
 	u16 reason;			/* DROP */
 	u32 generation;
 	struct handle *handle;		/* referenced; PROTECT */
+	struct bundle bundle;		/* and what comes after it */
 	struct dst_entry __rcu *dst;	/* diverted dst last used; divert.c */
 	u32 length;			/* of the packet that asked */
 	unsigned long used;		/* jiffies */
@@ -93,7 +95,7 @@ void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_
 		   enum flow_stage stage, const struct nf_hook_state *state, u16 flags);
 /* The answer of a classify ticket: opens the flow and sends on what waited. */
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
-		      u32 generation);
+		      const struct bundle *b, u32 generation);
 void ipsp_flow_put(struct flow *f);
 
 #endif

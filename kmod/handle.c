@@ -19,6 +19,7 @@
 #include "handle.h"
 #include "ipsec_port_ring.h"
 #include "netns.h"
+#include "rule.h"
 
 static const struct rhashtable_params handle_params = {
 	.head_offset = offsetof(struct handle, node),
@@ -74,9 +75,16 @@ static bool handle_shape_ok(const struct ipsp_handle *h)
 	       h->align <= 256;
 }
 
+/* Of every call: no flag that is not known, and zero what is reserved. */
+static bool handle_is_known(const struct ipsp_handle *h)
+{
+	return !(h->flags & ~IPSP_HANDLEF_ALL) &&
+	       !memchr_inv(h->reserved, 0, sizeof(h->reserved));
+}
+
 static int handle_check(const struct ipsp_handle *h)
 {
-	if ((h->flags & ~IPSP_HANDLEF_ALL) || memchr_inv(h->reserved, 0, sizeof(h->reserved)))
+	if (!handle_is_known(h))
 		return -EINVAL;
 	if (h->direction > IPSP_DIR_IN || (h->family != 4 && h->family != 6) ||
 	    (h->mode != IPSP_SA_TUNNEL && h->mode != IPSP_SA_TRANSPORT &&
@@ -252,6 +260,14 @@ static int handle_enter(struct compartment *c, struct handle *h)
 	return 0;
 }
 
+/* Labels are what rules lead to the compartment with: nobody claims another's. */
+static bool handle_may_bear(struct compartment *c, u32 number)
+{
+	struct ipsp_label label = { .label = number };
+
+	return !number || !ipsp_rule_label(c, &label);
+}
+
 int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h;
@@ -263,6 +279,8 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 		return err;
 	if (c->config.handles >= c->config.handles_max)
 		return -ENOSPC;
+	if (!handle_may_bear(c, config->label))
+		return -EACCES;
 	h = handle_new(c, config);
 	if (IS_ERR(h))
 		return PTR_ERR(h);
@@ -276,18 +294,22 @@ int ipsp_handle_add(struct compartment *c, struct ipsp_handle *config)
 	return 0;
 }
 
+/* The one of that id; -EINVAL, -ENOENT. */
+static struct handle *handle_named(struct compartment *c, const struct ipsp_handle *config)
+{
+	lockdep_assert_held(&c->admin);
+	if (!handle_is_known(config))
+		return ERR_PTR(-EINVAL);
+	return xa_load(&c->handles, config->id) ?: ERR_PTR(-ENOENT);
+}
+
 int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 {
-	struct handle *h;
+	struct handle *h = handle_named(c, config);
 	int err;
 
-	lockdep_assert_held(&c->admin);
-	if ((config->flags & ~IPSP_HANDLEF_ALL) ||
-	    memchr_inv(config->reserved, 0, sizeof(config->reserved)))
-		return -EINVAL;
-	h = xa_load(&c->handles, config->id);
-	if (!h)
-		return -ENOENT;
+	if (IS_ERR(h))
+		return PTR_ERR(h);
 	if (h->config.direction == IPSP_DIR_IN && config->ceiling)
 		return -EINVAL;
 	err = ipsp_counter_raise(h->counter, config->next, config->ceiling);
@@ -300,24 +322,20 @@ int ipsp_handle_set(struct compartment *c, struct ipsp_handle *config)
 
 int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config)
 {
-	struct handle *h;
+	struct handle *h = handle_named(c, config);
 
-	lockdep_assert_held(&c->admin);
-	h = xa_load(&c->handles, config->id);
-	if (!h)
-		return -ENOENT;
+	if (IS_ERR(h))
+		return PTR_ERR(h);
 	handle_unlink(h);
 	return 0;
 }
 
 int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 {
-	struct handle *h;
+	struct handle *h = handle_named(c, config);
 
-	lockdep_assert_held(&c->admin);
-	h = xa_load(&c->handles, config->id);
-	if (!h)
-		return -ENOENT;
+	if (IS_ERR(h))
+		return PTR_ERR(h);
 	*config = h->config;
 	ipsp_counter_fill(h->counter, config);
 	config->packets = atomic64_read(&h->packets);

@@ -40,6 +40,7 @@ struct handle {
 	struct encap_peer peer;		/* inbound, ESP in UDP: written under c->lock */
 	bool dead;			/* deleted: takes no new ticket */
 	bool limited;			/* config bears limits */
+	u8 vain;			/* inbound: see ipsp_handle_judge */
 	unsigned long expired;		/* IPSP_EXPIRED_* that were told; test_and_set_bit() */
 	atomic64_t packets, bytes, dropped, replayed, integrity;
 	u64 used_first, used_last;	/* ns, realtime, coarse */
@@ -76,6 +77,26 @@ u32 ipsp_handle_own_header(const struct handle *h);
 /* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68; 1280 in IPv6. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
+
+/*
+ * Inbound, at release: did a stack take it for one of the SA's own? Of so many in a row it took
+ * none: then somebody else sends them, and the next ones wake no stack at once. That costs the
+ * SA's own packet behind them a short wait, not more, and the one behind that nothing.
+ */
+#define HANDLE_VAIN 16
+
+static inline void ipsp_handle_judge(struct handle *h, bool taken)
+{
+	if (taken && h->vain)
+		WRITE_ONCE(h->vain, 0);
+	else if (!taken && h->vain < HANDLE_VAIN)
+		WRITE_ONCE(h->vain, h->vain + 1);
+}
+
+static inline bool ipsp_handle_is_vain(const struct handle *h)
+{
+	return READ_ONCE(h->vain) >= HANDLE_VAIN;
+}
 
 /* limit.c: at a limit one more packet is refused, and the manager told, once. */
 void ipsp_limit_init(struct handle *h);

@@ -329,7 +329,7 @@ static void hold_drop(struct compartment *c, struct ticket *t, u32 reason)
 {
 	ipsp_count_drop(c, reason);
 	trace_ipsp_drop(c->config.name, t->number, reason);
-	ipsp_flow_answer(t->flow, IPSP_VERDICT_DROP, reason, NULL, t->generation);
+	ipsp_flow_answer(t->flow, IPSP_VERDICT_DROP, reason, NULL, NULL, t->generation);
 	ipsp_deal_ticket_free(t);
 }
 

@@ -238,8 +238,10 @@ static int input_register(u32 i)
 	int err;
 
 	p4->err_handler = input_error4;
-	p4->cb_handler = p6->cb_handler = input_no_callback;
-	p4->priority = p6->priority = 1000;
+	p4->cb_handler = input_no_callback;
+	p6->cb_handler = input_no_callback;
+	p4->priority = 1000;
+	p6->priority = 1000;
 	err = xfrm4_protocol_register(p4, input_number[i]);
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
 #include <linux/cred.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -241,7 +242,59 @@ static void mailbox_part(struct mailbox *m, struct port_file *p, struct list_hea
 	list_del_init(&p->list);
 }
 
-/* A manager whose mm has ended is none, whoever still has its descriptor open. */
+/*
+ * Its mm has gone, and so has its process, or it has none any more: not one that execve(2)
+ * has just given another. Then it is no manager, whoever still has its descriptor open.
+ */
+static bool mailbox_has_ended(const struct port_file *p)
+{
+	struct task_struct *leader;
+	bool ended;
+
+	if (atomic_read(&p->mm->mm_users))
+		return false;
+	rcu_read_lock();
+	leader = pid_task(p->pid, PIDTYPE_TGID);
+	ended = !leader || !READ_ONCE(leader->mm);
+	rcu_read_unlock();
+	return ended;
+}
+
+/* Under the lock, as ipsp_mailbox_go_on() may change a manager's mm. */
+bool ipsp_mailbox_has_ended(struct port_file *p)
+{
+	struct mailbox *m = &p->c->mailbox;
+	bool ended;
+
+	spin_lock_bh(&m->lock);
+	ended = m->manager == p ? mailbox_has_ended(p) : !atomic_read(&p->mm->mm_users);
+	spin_unlock_bh(&m->lock);
+	return ended;
+}
+
+/* The new image of the manager's process: all that was in the mailbox is. */
+int ipsp_mailbox_go_on(struct port_file *p)
+{
+	struct mailbox *m = &p->c->mailbox;
+	struct mm_struct *before = p->mm;
+	int err = 0;
+
+	lockdep_assert_held(&p->c->admin);
+	if (before == current->mm)
+		return -EBUSY;
+	spin_lock_bh(&m->lock);
+	if (m->manager == p) {
+		mmgrab(current->mm);
+		WRITE_ONCE(p->mm, current->mm);
+	} else {
+		err = -EPIPE;
+	}
+	spin_unlock_bh(&m->lock);
+	if (!err)
+		mmdrop(before);
+	return err;
+}
+
 int ipsp_mailbox_enter(struct port_file *p, u32 role)
 {
 	struct mailbox *m = &p->c->mailbox;
@@ -250,7 +303,7 @@ int ipsp_mailbox_enter(struct port_file *p, u32 role)
 
 	lockdep_assert_held(&p->c->admin);
 	spin_lock_bh(&m->lock);
-	if (m->manager && !atomic_read(&m->manager->mm->mm_users))
+	if (m->manager && mailbox_has_ended(m->manager))
 		mailbox_part(m, m->manager, &gone);
 	if (role == IPSP_ROLE_ADMIN)
 		list_add(&p->list, &m->admins);

@@ -45,6 +45,10 @@ bool ipsp_mailbox_acquire(struct compartment *c, const struct ipsp_acquire *a);
 
 /* Under c->admin, as manager or admin. -EBUSY: there is a manager, and its mm lives. */
 int ipsp_mailbox_enter(struct port_file *p, u32 role);
+/* Under c->admin, in the image that execve(2) made of the manager: -EBUSY, -EPIPE. */
+int ipsp_mailbox_go_on(struct port_file *p);
+/* Who attached is no more, though its file is. */
+bool ipsp_mailbox_has_ended(struct port_file *p);
 /* The end of p's role, as often as one likes. */
 void ipsp_mailbox_leave(struct port_file *p);
 

@@ -14,6 +14,7 @@
 #include <net/xfrm.h>
 #include "compartment.h"
 #include "memo.h"
+#include "protect.h"
 #include "rule.h"
 
 #define MEMO_BITS 4
@@ -205,7 +206,8 @@ void ipsp_memo_keep(const struct sk_buff *skb, const struct net_device *dev,
 {
 	struct memo *m;
 
-	if (!d->rest || ipsp_rule_by_owner(dev_net(dev)))
+	if (!d->rest || ipsp_rule_by_owner(dev_net(dev)) ||
+	    (d->rule && d->rule->c && ipsp_protect_by_label(d->rule->c)))
 		return;
 	local_bh_disable();
 	m = memo_of(skb, d->rest);

@@ -24,7 +24,12 @@ static int netns_init(struct net *net)
 	err = ipsp_redirector_net_init(net);
 	if (err)
 		goto err_divert;
+	err = ipsp_relay_net_init(net);
+	if (err)
+		goto err_redirector;
 	return 0;
+err_redirector:
+	ipsp_redirector_net_exit(net);
 err_divert:
 	ipsp_divert_net_exit(net);
 err_handle:

@@ -22,6 +22,9 @@ struct ipsp_net {
 	struct dst_ops divert4;			/* of diverted dsts, see divert.c */
 	struct dst_ops divert6;
 	struct relay __rcu *relay;		/* written under ipsp_compartment_mutex */
+	struct list_head relay_list;		/* relay_nets, protected by that, too */
+	struct net *net;			/* whose this is */
+	bool relay_is_new;			/* protected by that: see relay_switch_all */
 };
 
 extern unsigned int ipsp_net_id;

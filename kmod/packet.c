@@ -12,6 +12,7 @@
 #include <net/ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
 #include "encap.h"
+#include "label.h"
 #include "redirector.h"
 
 static bool packet_has_ports(u8 protocol)
@@ -115,6 +116,7 @@ bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp
 	t->family = family;
 	t->direction = direction;
 	t->mark = skb->mark;
+	t->label = ipsp_label_of_packet(skb);
 	return family == 4 ? packet_tuple4(skb, t, flags) : packet_tuple6(skb, t, flags);
 }
 

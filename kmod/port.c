@@ -20,6 +20,7 @@
 #include "compartment.h"
 #include "handle.h"
 #include "port.h"
+#include "rule.h"
 #include "relay.h"
 #include "stream.h"
 
@@ -34,9 +35,10 @@ static struct class port_class = { .name = "ipsec-port" };
 
 static int attach_stack(struct port_file *p, const struct ipsp_attach *a)
 {
-	if (a->index >= p->c->config.stacks + p->c->config.spares)
+	if (a->index >= ipsp_share_places(p->c))
 		return -EINVAL;
-	return ipsp_stream_attach(p, array_index_nospec(a->index, IPSP_STACKS_MAX));
+	return ipsp_stream_attach(p, array_index_nospec(a->index, IPSP_STACKS_MAX),
+				  a->flags & IPSP_ATTACHF_MERGES);
 }
 
 /* An earlier manager's stacks; one that awaits may have got half of a snapshot from it. */
@@ -65,7 +67,26 @@ static int attach_manager(struct port_file *p)
 
 	if (!p->pids)
 		p->pids = get_pid_ns(task_active_pid_ns(current));
+	put_pid(p->pid);		/* of one who tried in vain */
+	p->pid = get_pid(task_tgid(current));
 	err = ipsp_mailbox_enter(p, IPSP_ROLE_MANAGER);
+	if (err)
+		return err;
+	ipsp_share_relieve(p->c, 0);	/* a predecessor's, amid an upgrade */
+	attach_tell_stacks(p->c);
+	return 0;
+}
+
+/* The image that execve(2) made of the manager, on the descriptor that it kept. */
+static int attach_again(struct port_file *p, const struct ipsp_attach *a)
+{
+	int err;
+
+	if (a->role != IPSP_ROLE_MANAGER || p->role != IPSP_ROLE_MANAGER || a->index)
+		return -EINVAL;
+	if (p->pid != task_tgid(current))
+		return -EIO;
+	err = ipsp_mailbox_go_on(p);
 	if (!err)
 		attach_tell_stacks(p->c);
 	return err;
@@ -81,13 +102,20 @@ static int attach_role(struct port_file *p, const struct ipsp_attach *a)
 					      ipsp_mailbox_enter(p, IPSP_ROLE_ADMIN);
 }
 
+static u32 attach_flags(u32 role)
+{
+	return role == IPSP_ROLE_STACK ? IPSP_ATTACHF_MERGES : IPSP_ATTACHF_AGAIN;
+}
+
 static int port_attach(struct port_file *p, void *arg)
 {
 	struct ipsp_attach *a = arg;
 	int err;
 
-	if (a->flags)
+	if (a->flags & ~attach_flags(a->role))
 		return -EINVAL;
+	if (a->flags & IPSP_ATTACHF_AGAIN)
+		return attach_again(p, a);
 	err = p->role ? -EBUSY : attach_role(p, a);
 	if (err)
 		return err;
@@ -229,6 +257,16 @@ static int port_store(struct port_file *p, void *arg)
 	return 0;
 }
 
+static int port_relief(struct port_file *p, void *arg)
+{
+	return ipsp_share_relieve(p->c, ((struct ipsp_relief *)arg)->places);
+}
+
+static int port_retire(struct port_file *p, void *arg)
+{
+	return ipsp_share_retire(p->c, ((struct ipsp_retire *)arg)->index);
+}
+
 static int port_take(struct port_file *p, void *arg)
 {
 	int fd;
@@ -241,13 +279,19 @@ static int port_take(struct port_file *p, void *arg)
 	return fd;
 }
 
+static int port_label(struct port_file *p, void *arg)
+{
+	return ipsp_rule_label(p->c, arg);
+}
+
 /* ---- the table ------------------------------------------------------------------- */
 
 #define STACK	BIT(IPSP_ROLE_STACK)
 #define MANAGER	BIT(IPSP_ROLE_MANAGER)
 #define EVERYONE (STACK | MANAGER | BIT(IPSP_ROLE_ADMIN))
 #define CALL_HANDLE \
-	CALL_RESERVED(ipsp_handle), CALL_FLAGS(ipsp_handle, IPSP_HANDLEF_ALL)
+	.reserved = offsetof(struct ipsp_handle, reserved), \
+	CALL_FLAGS(ipsp_handle, IPSP_HANDLEF_ALL)
 
 static const struct call port_calls[] = {
 	{ IPSP_IOC_ATTACH, 0, CALL_RESERVED(ipsp_attach), .locked = true, .port = port_attach },
@@ -267,6 +311,11 @@ static const struct call port_calls[] = {
 	{ IPSP_IOC_HASH_KEY, MANAGER, .port = port_hash_key },
 	{ IPSP_IOC_STORE, MANAGER, .locked = true, .port = port_store },
 	{ IPSP_IOC_TAKE, MANAGER, .locked = true, .port = port_take },
+	{ IPSP_IOC_RELIEF, MANAGER, CALL_RESERVED(ipsp_relief), .locked = true,
+	  .port = port_relief },
+	{ IPSP_IOC_RETIRE, MANAGER, CALL_RESERVED(ipsp_retire), .locked = true,
+	  .port = port_retire },
+	{ IPSP_IOC_LABEL, MANAGER, CALL_RESERVED(ipsp_label), .locked = true, .port = port_label },
 };
 
 /* Who may call at all: the role, and the mm that attached in it. */
@@ -278,7 +327,7 @@ static long port_may(struct port_file *p, u32 roles)
 		return 0;
 	if (!role)
 		return -ENOTCONN;
-	if (p->mm != current->mm)
+	if (READ_ONCE(p->mm) != current->mm)
 		return -EIO;
 	return roles & BIT(role) ? 0 : -EPERM;
 }
@@ -410,7 +459,7 @@ static int port_flush(struct file *file, fl_owner_t id)
 	struct port_file *p = file->private_data;
 	u32 role = smp_load_acquire(&p->role);	/* matches port_attach's store */
 
-	if (!role || atomic_read(&p->mm->mm_users))
+	if (!role || !ipsp_mailbox_has_ended(p))
 		return 0;
 	if (p->stack)
 		ipsp_stream_break(p->stack, IPSP_BROKEN_NONE);
@@ -444,6 +493,7 @@ static int port_release(struct inode *inode, struct file *file)
 		mmdrop(p->mm);
 	if (p->pids)
 		put_pid_ns(p->pids);
+	put_pid(p->pid);
 	call_rcu(&p->rcu, port_free_rcu);
 	return 0;
 }

@@ -17,8 +17,11 @@ struct port_file {
 	struct compartment *c;		/* referenced */
 	struct file *file;		/* ours: lives longer */
 	u32 role;			/* 0: not attached; written once under c->admin */
-	struct mm_struct *mm;		/* mmgrab: compared only */
+	struct mm_struct *mm;		/* mmgrab: compared only; MANAGER: changes under
+					 * mailbox.lock
+					 */
 	struct pid_namespace *pids;	/* MANAGER, referenced: in which it knows its stacks */
+	struct pid *pid;		/* MANAGER, referenced: its process */
 	struct stack *stack;		/* STACK */
 	struct list_head messages;	/* MANAGER, ADMIN, protected by mailbox.lock: to be read */
 	struct list_head list;		/* ADMIN, ": mailbox.admins */

@@ -4,9 +4,15 @@
  *
  * Given by the manager inside the POLICY record that goes to the stacks, so that kernel
  * and stacks switch at one ticket. Only struct ipsp_protect of each entry is looked at.
+ *
+ * A list in force is never changed, but for one thing: a policy that is new and comes behind
+ * all others is written behind its end, and is in it once the count says so. Policies mostly
+ * come so, and thousands of them would else copy the list as often.
  */
+#include <linux/hash.h>
 #include <linux/slab.h>
 #include "compartment.h"
+#include "label.h"
 #include "memo.h"
 #include "protect.h"
 
@@ -14,23 +20,48 @@ static bool protect_is_valid(const struct ipsp_policy_entry *e)
 {
 	const struct ipsp_protect *p = &e->protect;
 
-	return p->direction <= IPSP_DIR_FWD && p->clear <= 1 && !p->reserved16 && !p->reserved &&
+	return p->direction <= IPSP_DIR_FWD && p->clear <= 1 && !p->reserved16 &&
+	       p->label != IPSP_LABEL_ANY &&
 	       p->clear == (e->action == IPSP_POLICY_BYPASS) &&
 	       ipsp_selector_is_valid(&p->selector);
 }
 
-static void protect_remove(struct protect_list *list, u32 index)
+static bool protect_may_have(const struct protect_list *list, u32 index)
+{
+	return test_bit(hash_32(index, PROTECT_BITS), list->has);
+}
+
+/* Its place, or the count: not there. */
+static u32 protect_place(const struct protect_list *list, u32 index)
 {
 	u32 i;
 
+	if (!protect_may_have(list, index))
+		return list->count;
 	for (i = 0; i < list->count; i++)
 		if (list->entry[i].index == index)
 			break;
+	return i;
+}
+
+static void protect_remove(struct protect_list *list, u32 index)
+{
+	u32 i = protect_place(list, index);
+
 	if (i == list->count)
 		return;
 	list->count--;
 	memmove(&list->entry[i], &list->entry[i + 1],
 		(list->count - i) * sizeof(list->entry[0]));
+}
+
+/* Readers see these before they see the entry, and no harm is in that. */
+static void protect_note(struct protect_list *list, const struct ipsp_protect *p)
+{
+	WRITE_ONCE(list->mark_mask, list->mark_mask | p->selector.mark_mask);
+	WRITE_ONCE(list->uses_ifindex, list->uses_ifindex || p->selector.ifindex);
+	WRITE_ONCE(list->uses_label, list->uses_label || p->label);
+	__set_bit(hash_32(p->index, PROTECT_BITS), list->has);
 }
 
 /* Behind all of its priority: equal ones stay in the order they came. */
@@ -44,6 +75,7 @@ static void protect_insert(struct protect_list *list, const struct ipsp_protect 
 		(list->count - i) * sizeof(list->entry[0]));
 	list->entry[i] = *p;
 	list->count++;
+	__set_bit(hash_32(p->index, PROTECT_BITS), list->has);
 }
 
 static int protect_apply(struct protect_list *list, const struct ipsp_policy *policy,
@@ -59,20 +91,48 @@ static int protect_apply(struct protect_list *list, const struct ipsp_policy *po
 		if (!delete)
 			protect_insert(list, &entry[i].protect);
 	}
-	for (i = 0; i < list->count; i++) {
-		list->mark_mask |= list->entry[i].selector.mark_mask;
-		list->uses_ifindex |= list->entry[i].selector.ifindex;
-	}
+	bitmap_zero(list->has, 1 << PROTECT_BITS);
+	for (i = 0; i < list->count; i++)
+		protect_note(list, &list->entry[i]);
 	return 0;
 }
 
 /* Readers may still be in it, if it was ever in force. */
-void ipsp_protect_discard(struct protect_list *list)
+static void protect_free(struct protect_list *list)
 {
 	if (!list)
 		return;
 	ipsp_stats_freed();
 	kvfree_rcu(list, rcu);
+}
+
+/* Those that were kept, and room for more than is added: so few additions copy. */
+static struct protect_list *protect_copy(const struct protect_list *old, u32 kept, u32 added)
+{
+	u32 room = kept + added + kept / 4;
+	struct protect_list *list;
+
+	list = kvzalloc(struct_size(list, entry, room), GFP_KERNEL_ACCOUNT);
+	if (!list)
+		return NULL;
+	ipsp_stats_made();
+	list->room = room;
+	list->count = kept;
+	if (!kept)
+		return list;
+	memcpy(list->entry, old->entry, kept * sizeof(list->entry[0]));
+	bitmap_copy(list->has, old->has, 1 << PROTECT_BITS);
+	return list;
+}
+
+/* One that is new, and behind all others; there is room for it. */
+static bool protect_appends(const struct protect_list *list, const struct ipsp_policy *policy,
+			    const struct ipsp_policy_entry *entry)
+{
+	return list && policy->operation == IPSP_POLICY_ADD && policy->count == 1 &&
+	       list->count && list->count < list->room && protect_is_valid(entry) &&
+	       list->entry[list->count - 1].priority <= entry->protect.priority &&
+	       protect_place(list, entry->protect.index) == list->count;
 }
 
 struct protect_list *ipsp_protect_prepare(struct compartment *c,
@@ -87,17 +147,17 @@ struct protect_list *ipsp_protect_prepare(struct compartment *c,
 	    bytes != (u64)policy->count * sizeof(*entry))
 		return ERR_PTR(-EINVAL);
 	old = rcu_dereference_protected(c->protect, lockdep_is_held(&c->admin));
+	if (protect_appends(old, policy, entry)) {
+		old->entry[old->count] = entry->protect;
+		return old;
+	}
 	if (old && policy->operation != IPSP_POLICY_REPLACE)
 		kept = old->count;
-	list = kvzalloc(struct_size(list, entry, kept + policy->count), GFP_KERNEL_ACCOUNT);
+	list = protect_copy(old, kept, policy->count);
 	if (!list)
 		return ERR_PTR(-ENOMEM);
-	ipsp_stats_made();
-	list->count = kept;
-	if (kept)
-		memcpy(list->entry, old->entry, kept * sizeof(list->entry[0]));
 	if (protect_apply(list, policy, entry)) {
-		ipsp_protect_discard(list);
+		protect_free(list);
 		return ERR_PTR(-EINVAL);
 	}
 	return list;
@@ -109,34 +169,74 @@ void ipsp_protect_commit(struct compartment *c, struct protect_list *list)
 
 	lockdep_assert_held(&c->admin);
 	lockdep_assert_held(&c->lock);
-	old = rcu_replace_pointer(c->protect, list, lockdep_is_held(&c->lock));
+	old = rcu_dereference_protected(c->protect, lockdep_is_held(&c->lock));
+	if (list == old) {
+		protect_note(list, &list->entry[list->count]);
+		/* the entry before the count: protect_first */
+		smp_store_release(&list->count, list->count + 1);
+	} else {
+		rcu_assign_pointer(c->protect, list);
+		protect_free(old);
+	}
 	ipsp_memo_forget();
-	ipsp_protect_discard(old);
+}
+
+/* What lies behind the end of the one in force is nothing. */
+void ipsp_protect_discard(struct compartment *c, struct protect_list *list)
+{
+	if (list != rcu_dereference_protected(c->protect, lockdep_is_held(&c->admin)))
+		protect_free(list);
 }
 
 /* The compartment's last reference: nobody reads any more. */
 void ipsp_protect_compartment_exit(struct compartment *c)
 {
-	ipsp_protect_discard(rcu_dereference_protected(c->protect, 1));
+	protect_free(rcu_dereference_protected(c->protect, 1));
+}
+
+static const struct ipsp_protect *protect_first(const struct protect_list *list,
+						const struct ipsp_tuple *t)
+{
+	u32 count;
+
+	/* the count before the entries: ipsp_protect_commit */
+	count = list ? smp_load_acquire(&list->count) : 0;
+	return count ? ipsp_protect_find(list->entry, sizeof(list->entry[0]), count, t) : NULL;
 }
 
 enum protect_answer ipsp_protect_ask(struct compartment *c, const struct ipsp_tuple *t)
 {
-	const struct protect_list *list = rcu_dereference(c->protect);
-	const struct ipsp_protect *p = NULL;
+	const struct ipsp_protect *p = protect_first(rcu_dereference(c->protect), t);
 
-	if (list)
-		p = ipsp_protect_find(list->entry, sizeof(list->entry[0]), list->count, t);
 	if (!p)
 		return PROTECT_NONE;
 	return p->clear ? PROTECT_CLEAR : PROTECT_MUST;
 }
 
-void ipsp_protect_mask_tuple(struct compartment *c, struct ipsp_tuple *t)
+bool ipsp_protect_by_label(struct compartment *c)
 {
 	const struct protect_list *list = rcu_dereference(c->protect);
 
-	t->mark &= list ? list->mark_mask : 0;
-	if (!list || !list->uses_ifindex)
+	return list && READ_ONCE(list->uses_label);
+}
+
+u32 ipsp_protect_label(struct compartment *c, const struct ipsp_tuple *t)
+{
+	const struct protect_list *list = rcu_dereference(c->protect);
+	const struct ipsp_protect *p = NULL;
+
+	if (list && READ_ONCE(list->uses_label))
+		p = protect_first(list, t);
+	return p ? p->label : 0;
+}
+
+void ipsp_protect_mask_tuple(struct compartment *c, struct sk_buff *skb, struct ipsp_tuple *t)
+{
+	const struct protect_list *list = rcu_dereference(c->protect);
+
+	t->mark &= list ? READ_ONCE(list->mark_mask) : 0;
+	if (!list || !READ_ONCE(list->uses_ifindex))
 		t->ifindex = 0;
+	t->label = !list || !READ_ONCE(list->uses_label) ? 0 :
+		   t->direction == IPSP_DIR_OUT ? ipsp_label_of_sender(skb) : IPSP_LABEL_ANY;
 }

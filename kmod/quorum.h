@@ -3,27 +3,17 @@
 #ifndef IPSP_QUORUM_H
 #define IPSP_QUORUM_H
 
-#include <linux/list.h>
-#include <linux/refcount.h>
 #include <linux/types.h>
-#include "ipsec_port.h"
 
+struct ballot;
 struct compartment;
 struct fifo;
+struct said;
 struct stack;
 struct ticket;
 struct vote;
 
-/* What a stack said, read once and never changed; equal ones are one, of several voters. */
-struct ballot {
-	struct list_head list;		/* vote.ballots, protected by c->lock */
-	refcount_t ref;			/* the vote's, and each dissent's that keeps it */
-	u16 voters;			/* by index, protected by c->lock */
-	struct ipsp_answer answer;
-	struct ipsp_acquire acquire;	/* said in front of it; all 0: none */
-	u32 data_len;
-	u8 data[];
-};
+enum echo { ECHO_NOT_OWED, ECHO_NONE, ECHO_CAST };
 
 int ipsp_quorum_fifo_init(struct fifo *f);
 void ipsp_quorum_fifo_exit(struct fifo *f);
@@ -43,16 +33,19 @@ u32 ipsp_quorum_stack_gone(struct compartment *c, struct fifo *f, const struct s
 u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now);
 
 /* answer.c. Under s->kick; takes and gives c->lock. */
-bool ipsp_quorum_has(struct stack *s, u64 number);	/* it owes an answer to that vote */
-void ipsp_quorum_ballot_put(struct ballot *b);
-struct ballot *ipsp_quorum_ballot(const struct ipsp_answer *a,
-				  const struct ipsp_acquire *acquire, u32 data_len);	/* or NULL */
 /*
- * Casts the ballot, or NULL: an abstention. The ticket whose answer is now elected, ANSWERING
- * and the caller's, with *elected what counts; or NULL. The caller builds its answer and
- * tells with `err` (IPSP_BROKEN_*) what was wrong with it: then all who said so are broken.
+ * What somebody else said already takes its vote: CAST, and what comes of it as below. NONE: it
+ * is the first to say so, if it still does when it is copied. NOT_OWED: no vote waits for it.
  */
-struct ticket *ipsp_quorum_cast(struct stack *s, u64 number, struct ballot *b,
+enum echo ipsp_quorum_echo(struct stack *s, u64 number, const struct said *said,
+			   struct ticket **t, const struct ballot **elected);
+/*
+ * Casts the ballot, or NULL: an abstention from so many `tickets`. The ticket whose answer is now
+ * elected, ANSWERING and the caller's, with *elected what counts; or NULL. The caller builds its
+ * answer and tells with `err` (IPSP_BROKEN_*) what was wrong with it: then all who said so are
+ * broken. Likewise the tickets that it holds in its run.
+ */
+struct ticket *ipsp_quorum_cast(struct stack *s, u64 number, u32 tickets, struct ballot *b,
 				const struct ballot **elected);
 void ipsp_quorum_built(struct compartment *c, struct ticket *t, u32 err);
 

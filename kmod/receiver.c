@@ -8,6 +8,7 @@
 #include <net/inet6_hashtables.h>
 #include <net/inet_hashtables.h>
 #include <net/udp.h>
+#include "label.h"
 #include "receiver.h"
 #include "redirector.h"
 #include "rule.h"
@@ -68,6 +69,8 @@ const struct rule *ipsp_receiver_rule(struct net *net, struct sk_buff *skb,
 
 	if (by_owner && !(flags & IPSP_PKT_FRAGMENT))
 		sk = ipsp_receiver_find(net, skb, t);
+	if (sk && sk_to_full_sk(sk) && sk_fullsock(sk_to_full_sk(sk)))
+		t->label = ipsp_label_of_socket(sk_to_full_sk(sk));
 	ipsp_packet_undo_dnat(skb, t);
 	if (by_owner && (flags & IPSP_PKT_FRAGMENT))
 		return ipsp_rule_find_any_owner(net, t, dev);

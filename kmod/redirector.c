@@ -97,7 +97,7 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		return LOST;
 	l->key = l->tuple;
 	l->key.ifindex = dev ? dev->ifindex : 0;
-	ipsp_protect_mask_tuple(l->rule->c, &l->key);
+	ipsp_protect_mask_tuple(l->rule->c, skb, &l->key);
 	return TO_PORT;
 }
 
@@ -276,7 +276,7 @@ static int capture_by_flow(struct net *net, struct sock *sk, struct sk_buff *skb
 	case FLOW_DROP:
 		return capture_drop(c, skb, f->reason);
 	default:
-		ipsp_deal_protect(c, f->handle, skb, l->flags);
+		ipsp_deal_protect(c, f->handle, &f->bundle, skb, l->flags);
 		return 0;
 	}
 }
@@ -306,14 +306,15 @@ static int capture_ask(struct net *net, struct sock *sk, struct sk_buff *skb,
 static int capture_look(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	u8 family = skb->protocol == htons(ETH_P_IP) ? 4 : 6;
+	const struct bundle *b;
 	struct handle *h;
 	struct flow *f;
 	struct look l;
 	enum outcome o;
 
-	h = ipsp_memo_just_noted(skb) ? ipsp_divert_handle(skb_dst(skb)) : NULL;
+	h = ipsp_memo_just_noted(skb) ? ipsp_divert_handle(skb_dst(skb), &b) : NULL;
 	if (h) {
-		ipsp_deal_protect(h->c, h, skb, capture_flags(skb, family));
+		ipsp_deal_protect(h->c, h, b, skb, capture_flags(skb, family));
 		return 0;
 	}
 	o = redirector_look(net, skb, family, IPSP_DIR_OUT, skb->dev, &l);
@@ -408,7 +409,8 @@ static void resume_protect(struct sk_buff *skb, enum flow_stage stage,
 	u8 family = f->tuple.family;
 
 	if (stage == FLOW_AT_CAPTURE) {
-		ipsp_deal_protect(f->c, f->handle, skb, capture_flags(skb, family));
+		ipsp_deal_protect(f->c, f->handle, &f->bundle, skb,
+				  capture_flags(skb, family));
 		return;
 	}
 	if (!ipsp_divert(state->net, skb, f)) {
@@ -460,16 +462,28 @@ static void redirector_spare_policy(const struct net *net, struct sk_buff *skb)
 		IPCB(skb)->flags |= IPSKB_NOPOLICY;
 }
 
-/* The compartment whose stack a packet came out of, or NULL. */
-static struct compartment *redirector_came_by(const struct sk_buff *skb)
+/* The SA under which a packet came out of a stack, or NULL. */
+static const struct handle *redirector_came_under(const struct sk_buff *skb)
 {
 	const struct sec_path *sp = skb_sec_path(skb);
-	const struct handle *h;
 
-	if (!sp || !sp->len)
-		return NULL;
-	h = ipsp_handle_of_state(sp->xvec[sp->len - 1]);
+	return sp && sp->len ? ipsp_handle_of_state(sp->xvec[sp->len - 1]) : NULL;
+}
+
+/* The compartment whose stack that was, or NULL. */
+static struct compartment *redirector_came_by(const struct sk_buff *skb)
+{
+	const struct handle *h = redirector_came_under(skb);
+
 	return h ? h->c : NULL;
+}
+
+/* It came under an SA of a label that is not its receiver's. */
+static bool redirector_is_mislabelled(const struct sk_buff *skb, const struct ipsp_tuple *t)
+{
+	const struct handle *h = redirector_came_under(skb);
+
+	return h && h->config.label && h->config.label != t->label;
 }
 
 /*
@@ -521,6 +535,8 @@ static noinline unsigned int redirector_in_look(struct sk_buff *skb,
 	if (o != TO_PORT)
 		return redirector_refuse(state->net, o);
 	if (redirector_came_by(skb) == l.rule->c) {
+		if (redirector_is_mislabelled(skb, &l.tuple))
+			return redirector_drop(l.rule->c, IPSP_DROP_LABEL);
 		redirector_spare_policy(state->net, skb);
 		ipsp_memo_keep(skb, state->in, d);
 		return NF_ACCEPT;

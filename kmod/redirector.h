@@ -39,7 +39,7 @@ bool ipsp_divert(struct net *net, struct sk_buff *skb, struct flow *f);	/* false
 bool ipsp_divert_is_ours(const struct dst_entry *dst);
 /* What the packet would have left by without us. */
 struct dst_entry *ipsp_divert_path(struct dst_entry *dst);
-struct handle *ipsp_divert_handle(struct dst_entry *dst);
+struct handle *ipsp_divert_handle(struct dst_entry *dst, const struct bundle **b);
 /* From here on by its route alone, referenced; false: that has gone. */
 bool ipsp_divert_keep_path(struct sk_buff *skb);
 int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb);
@@ -50,6 +50,8 @@ bool ipsp_cut_is_due(const struct handle *h, const struct sk_buff *skb, u16 flag
 /* Takes skb over; false: no memory. */
 bool ipsp_cut(struct net *net, struct sk_buff *skb, u16 *flags, u32 mtu,
 	      struct sk_buff_head *parts);
+/* How many numbers it needs, cut by a stack; *header and *piece: see struct ticket. */
+u32 ipsp_cut_count(const struct sk_buff *skb, u32 mtu, u32 *header, u32 *piece);
 
 /* input.c: protocol handlers for ESP */
 int ipsp_input_init(void);
@@ -72,6 +74,8 @@ int ipsp_reinject_init(void);
 void ipsp_reinject_exit(void);
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t);
 u32 ipsp_reinject_in(struct compartment *c, struct ticket *t);
+bool ipsp_reinject_merge_begin(void);	/* true: until end, what is received is merged */
+void ipsp_reinject_merge_end(void);
 void ipsp_reinject_toobig(struct compartment *c, struct ticket *t);
 /* Where protected packets of h leave: referenced, or NULL: no route. */
 struct dst_entry *ipsp_reinject_path(struct compartment *c, struct handle *h,

@@ -4,14 +4,14 @@
  *
  * Out: ESP packets start at LOCAL_OUT, as the kernel's own ESP does, by the route to the
  * SA's other end. In: inner packets re-enter as received on the device that brought the
- * outer one, through gro_cells, so that the kernel's GRO merges them, with a secpath of
- * length 1 that holds the handle's keyless state.
+ * outer one, with a secpath of length 1 that holds the handle's keyless state. A packet
+ * that is alone goes straight in. Of several, the kernel's GRO merges what a stack did not:
+ * by a NAPI of this CPU, which nobody schedules, and which keeps nothing beyond the run.
  */
 #include <linux/etherdevice.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <net/dst_cache.h>
-#include <net/gro_cells.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -22,10 +22,18 @@
 #include "compartment.h"
 #include "encap.h"
 #include "handle.h"
+#include "label.h"
 #include "redirector.h"
 
-static struct net_device *reinject_device;	/* carries the NAPI of the gro_cells, no more */
-static struct gro_cells reinject_cells;
+static struct net_device *reinject_device;	/* carries the NAPIs, no more */
+
+/* Used with softirqs off, by one run at a time. */
+struct merger {
+	struct napi_struct napi;
+	bool merges;
+};
+
+static struct merger __percpu *reinject_mergers;
 
 /* ---- the way to the other end ---------------------------------------------------- */
 
@@ -122,6 +130,29 @@ static void out_send(struct net *net, struct sk_buff *skb)
 	ip6_local_out(net, skb->sk, skb);
 }
 
+/* Not sealed by all yet: each goes to the next SA, by the way that this one would have had. */
+static u32 out_next(struct compartment *c, struct ticket *t)
+{
+	const struct bundle rest = ipsp_bundle_rest(&t->bundle);
+	const u16 flags = (t->flags & IPSP_PKT_LOCAL) | IPSP_PKT_IGNORE_DF;
+	struct handle *next = ipsp_bundle_next(c, &t->bundle);
+	struct dst_entry *path;
+	struct sk_buff *skb;
+
+	path = next ? ipsp_reinject_path(c, t->handle, t->skb) : NULL;
+	if (!path)
+		return next ? IPSP_DROP_GONE : IPSP_DROP_STALE;
+	while ((skb = t->answer)) {
+		t->answer = skb->next;
+		skb_mark_not_on_list(skb);
+		out_inherit(skb, t->skb);
+		skb_dst_set(skb, dst_clone(path));
+		ipsp_deal_protect(c, next, &rest, skb, flags);
+	}
+	dst_release(path);
+	return 0;
+}
+
 /* Nobody cuts a super-packet of AH. */
 static struct sk_buff *out_alone(struct sk_buff *head, u32 mtu)
 {
@@ -133,11 +164,14 @@ static struct sk_buff *out_alone(struct sk_buff *head, u32 mtu)
 
 u32 ipsp_reinject_out(struct compartment *c, struct ticket *t)
 {
-	struct dst_entry *path = ipsp_reinject_path(c, t->handle, t->skb);
-	u32 packets = 0, bytes = 0, mtu;
 	struct sk_buff *(*gather)(struct sk_buff *head, u32 mtu);
+	u32 packets = 0, bytes = 0, mtu;
 	struct sk_buff *skb, *next;
+	struct dst_entry *path;
 
+	if (t->bundle.outer[0])
+		return out_next(c, t);
+	path = ipsp_reinject_path(c, t->handle, t->skb);
 	if (!path)
 		return IPSP_DROP_GONE;
 	gather = ipsp_encap_is(&t->handle->config) ? ipsp_encap_gather :
@@ -232,15 +266,63 @@ static void in_link_header(struct sk_buff *skb, const struct sk_buff *outer)
 		eth_hdr(skb)->h_proto = skb->protocol;
 }
 
-static bool in_secpath(struct sk_buff *skb, struct handle *h)
+static void in_came_by(struct sec_path *sp, struct xfrm_state *x)
 {
+	xfrm_state_hold(x);
+	sp->xvec[sp->len++] = x;
+}
+
+/* Ours that the outer packet came out of before; no more than a record can say. */
+static bool in_secpath(struct sk_buff *skb, struct handle *h, const struct sk_buff *outer)
+{
+	const struct sec_path *before = skb_sec_path(outer);
 	struct sec_path *sp = secpath_set(skb);
+	int i;
 
 	if (!sp)
 		return false;
-	xfrm_state_hold(h->xs);
-	sp->xvec[sp->len++] = h->xs;
+	BUILD_BUG_ON(IPSP_STAMPS > XFRM_MAX_DEPTH);
+	for (i = 0; before && i < before->len; i++)
+		if (ipsp_handle_of_state(before->xvec[i]))
+			in_came_by(sp, before->xvec[i]);
+	in_came_by(sp, h->xs);
 	return true;
+}
+
+/* Softirqs are off until all of the run has been received: it stays in its order. */
+bool ipsp_reinject_merge_begin(void)
+{
+	struct merger *m = this_cpu_ptr(reinject_mergers);
+
+	if (!napi_schedule_prep(&m->napi))
+		return false;		/* it is in use, by the run that we are called from */
+	m->merges = true;
+	return true;
+}
+
+void ipsp_reinject_merge_end(void)
+{
+	struct merger *m = this_cpu_ptr(reinject_mergers);
+
+	m->merges = false;
+	napi_complete_done(&m->napi, 1);
+}
+
+/*
+ * GRO may hand on what it holds from here, and that may have us release a run of another
+ * compartment: a NAPI is not entered twice, what comes so goes straight in.
+ */
+static void in_receive(struct sk_buff *skb)
+{
+	struct merger *m = this_cpu_ptr(reinject_mergers);
+
+	if (!m->merges) {
+		netif_receive_skb(skb);
+		return;
+	}
+	m->merges = false;
+	napi_gro_receive(&m->napi, skb);
+	m->merges = true;
 }
 
 u32 ipsp_reinject_in(struct compartment *c, struct ticket *t)
@@ -251,21 +333,60 @@ u32 ipsp_reinject_in(struct compartment *c, struct ticket *t)
 	skb->dev = dev_get_by_index_rcu(c->net, t->ifindex);
 	if (!skb->dev)
 		return IPSP_DROP_GONE;
-	if (!in_secpath(skb, t->handle))
+	if (!in_secpath(skb, t->handle, t->skb))
 		return IPSP_DROP_NO_MEMORY;
 	t->answer = NULL;
 	skb->pkt_type = PACKET_HOST;
 	skb->priority = t->skb->priority;
 	skb->mark = (t->skb->mark & ~mask) | (READ_ONCE(c->config.mark) & mask);
+	ipsp_label_packet(skb, t->handle->config.label);
 	skb_copy_queue_mapping(skb, t->skb);
 	in_link_header(skb, t->skb);
 	ipsp_count(c, IN_PACKETS);
 	ipsp_count_add(c, IN_BYTES, skb->len);
-	gro_cells_receive(&reinject_cells, skb);
+	in_receive(skb);
 	return 0;
 }
 
 /* ---- life ------------------------------------------------------------------------ */
+
+/* Nobody schedules it but for a moment, see merge_begin. */
+static int merger_poll(struct napi_struct *napi, int budget)
+{
+	napi_complete_done(napi, 0);
+	return 0;
+}
+
+static int mergers_init(void)
+{
+	struct merger *m;
+	int cpu;
+
+	reinject_mergers = alloc_percpu(struct merger);
+	if (!reinject_mergers)
+		return -ENOMEM;
+	for_each_possible_cpu(cpu) {
+		m = per_cpu_ptr(reinject_mergers, cpu);
+		set_bit(NAPI_STATE_NO_BUSY_POLL, &m->napi.state);
+		netif_napi_add(reinject_device, &m->napi, merger_poll);
+		napi_enable(&m->napi);
+	}
+	return 0;
+}
+
+static void mergers_exit(void)
+{
+	struct merger *m;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		m = per_cpu_ptr(reinject_mergers, cpu);
+		napi_disable(&m->napi);
+		__netif_napi_del(&m->napi);
+	}
+	synchronize_net();		/* for those who walk the device's list */
+	free_percpu(reinject_mergers);
+}
 
 int ipsp_reinject_init(void)
 {
@@ -274,7 +395,7 @@ int ipsp_reinject_init(void)
 	reinject_device = ipsp_alloc_dummy_device();
 	if (!reinject_device)
 		return -ENOMEM;
-	err = gro_cells_init(&reinject_cells, reinject_device);
+	err = mergers_init();
 	if (err)
 		ipsp_free_dummy_device(reinject_device);
 	else
@@ -285,6 +406,6 @@ int ipsp_reinject_init(void)
 void ipsp_reinject_exit(void)
 {
 	ipsp_offload_exit();
-	gro_cells_destroy(&reinject_cells);
+	mergers_exit();
 	ipsp_free_dummy_device(reinject_device);
 }

@@ -20,6 +20,7 @@
 #define RELAY_OUT_MAX		4096		/* requests of all senders */
 #define RELAY_ROOM_WAIT		HZ
 #define RELAY_PATIENCE		(10 * HZ)
+#define RELAY_SUCCESSION	(3 * HZ)	/* so long a killed agent's successor is awaited */
 
 /* ---- lifetime -------------------------------------------------------------------- */
 
@@ -79,25 +80,29 @@ void ipsp_relay_unlink(struct relay *r, struct request *q)
 
 /* ---- sending --------------------------------------------------------------------- */
 
-/* Under r->sending. Copies: the skb is the receiver's from here on. */
-static struct sk_buff *relay_skb(const void *data, u32 size)
+static struct sk_buff *relay_skb(const void *data, u32 size, gfp_t gfp)
 {
-	struct sk_buff *skb = alloc_skb(size, GFP_KERNEL);
+	struct sk_buff *skb = alloc_skb(size, gfp);
 
 	if (skb)
 		skb_put_data(skb, data, size);
 	return skb;
 }
 
-int ipsp_relay_unicast(struct relay *r, u32 portid, const void *data, u32 size)
+struct sk_buff *ipsp_relay_skb(const void *data, u32 size)
 {
-	struct sk_buff *skb = relay_skb(data, size);
+	struct sk_buff *skb = relay_skb(data, size, GFP_KERNEL);
 
+	if (skb)
+		ipsp_secret_mark(skb);		/* GETSA tells keys */
+	return skb;
+}
+
+/* A reader that does not read has ENOBUFS from it. */
+void ipsp_relay_unicast(struct relay *r, u32 portid, struct sk_buff *skb)
+{
 	lockdep_assert_held(&r->sending);
-	if (!skb)
-		return -ENOBUFS;
-	ipsp_secret_mark(skb);		/* GETSA tells keys */
-	return netlink_unicast(r->nlsk, skb, portid, MSG_DONTWAIT);
+	netlink_unicast(r->nlsk, skb, portid, MSG_DONTWAIT);
 }
 
 int ipsp_relay_multicast(struct relay *r, u32 group, const void *data, u32 size)
@@ -108,13 +113,14 @@ int ipsp_relay_multicast(struct relay *r, u32 group, const void *data, u32 size)
 	lockdep_assert_held(&r->sending);
 	if (!netlink_has_listeners(r->nlsk, group))
 		return 0;
-	skb = relay_skb(data, size);
+	skb = relay_skb(data, size, GFP_KERNEL);
 	if (!skb)
 		return -ENOBUFS;
 	err = nlmsg_multicast(r->nlsk, skb, 0, group, GFP_KERNEL);
 	return err == -ESRCH ? 0 : err;
 }
 
+/* It is small, and who asked waits for nothing else. */
 static void relay_refuse(struct relay *r, const struct request *q, u32 portid, int err)
 {
 	struct {
@@ -127,7 +133,8 @@ static void relay_refuse(struct relay *r, const struct request *q, u32 portid, i
 		.error = { .error = err, .msg = q->head },
 	};
 
-	ipsp_relay_unicast(r, portid, &answer, sizeof(answer));
+	ipsp_relay_unicast(r, portid,
+			   relay_skb(&answer, sizeof(answer), GFP_KERNEL | __GFP_NOFAIL));
 }
 
 /* ---- requests that end without the agent ------------------------------------------ */
@@ -177,13 +184,50 @@ void ipsp_relay_end(struct relay *r, bool all, int err)
 	relay_refuse_all(r, &over, err);
 }
 
+/* What it was about to tell is not told: listeners hear of it as of an overrun of their own. */
+static void relay_tell_lost(struct relay *r)
+{
+	u32 group;
+
+	lockdep_assert_held(&r->sending);
+	for (group = 1; group <= XFRMNLGRP_MAX; group++)
+		netlink_set_err(r->nlsk, 0, group, -ENOBUFS);
+}
+
+/* An agent was killed: another one may come, what it is asked waits. */
+void ipsp_relay_await(struct relay *r)
+{
+	lockdep_assert_held(&r->lock);
+	if (r->is_off)
+		return;
+	relay_tell_lost(r);
+	r->is_awaiting = true;
+	r->await_until = jiffies + RELAY_SUCCESSION;
+	schedule_delayed_work(&r->watchdog, HZ);
+}
+
+/* None came. */
+static bool relay_stops_awaiting(struct relay *r)
+{
+	bool stops;
+
+	spin_lock_bh(&r->lock);
+	stops = r->is_awaiting && time_after(jiffies, r->await_until);
+	if (stops)
+		r->is_awaiting = false;
+	spin_unlock_bh(&r->lock);
+	return stops;
+}
+
 static void relay_watch(struct work_struct *work)
 {
 	struct relay *r = container_of(work, struct relay, watchdog.work);
 
 	mutex_lock(&r->sending);
+	if (relay_stops_awaiting(r))
+		ipsp_relay_end(r, true, -ECONNREFUSED);
 	ipsp_relay_end(r, false, -ETIMEDOUT);
-	if (READ_ONCE(r->waiting) && r->nlsk)
+	if ((READ_ONCE(r->waiting) || READ_ONCE(r->is_awaiting)) && r->nlsk)
 		schedule_delayed_work(&r->watchdog, HZ);
 	mutex_unlock(&r->sending);
 }
@@ -239,6 +283,13 @@ static struct sender *sender_get(struct relay *r, u32 portid)
 	return s;
 }
 
+/* Somebody will be there to read a request. */
+static bool relay_is_served(const struct relay *r)
+{
+	lockdep_assert_held(&r->lock);
+	return r->agent || r->is_awaiting;
+}
+
 static bool relay_has_room(struct relay *r, u32 portid)
 {
 	struct sender *s;
@@ -246,7 +297,7 @@ static bool relay_has_room(struct relay *r, u32 portid)
 
 	spin_lock_bh(&r->lock);
 	s = sender_find(r, portid);
-	room = !r->agent || (r->waiting < RELAY_OUT_MAX &&
+	room = !relay_is_served(r) || (r->waiting < RELAY_OUT_MAX &&
 			     (!s || s->count < IPSP_XFRM_SENDER_MAX));
 	spin_unlock_bh(&r->lock);
 	return room;
@@ -257,7 +308,7 @@ static int relay_insert(struct relay *r, u32 portid, struct request *q)
 	struct sender *s;
 
 	lockdep_assert_held(&r->lock);
-	if (!r->agent)
+	if (!relay_is_served(r))
 		return -ECONNREFUSED;
 	s = sender_get(r, portid);
 	if (!s)
@@ -398,11 +449,15 @@ static int relay_message(struct sk_buff *skb, struct nlmsghdr *nlh,
 	return err ?: -EINTR;
 }
 
+/* What is parsed is pulled; what was no request nobody has zeroed. */
 static void relay_input(struct sk_buff *skb)
 {
+	u8 *data = skb->data;
+	u32 len = skb->len;
+
 	netlink_rcv_skb(skb, relay_message);
 	if (refcount_read(&skb->users) == 1)	/* no dump keeps it */
-		memzero_explicit(skb->data, skb->len);
+		memzero_explicit(data, len);
 }
 
 /* A socket is closed: what it asked is done, but not told to whoever has its number next. */
@@ -460,6 +515,7 @@ static void relay_off(struct net *net, struct relay *r)
 	mutex_lock(&r->sending);
 	spin_lock_bh(&r->lock);
 	r->is_off = true;
+	r->is_awaiting = false;
 	r->agent = NULL;
 	spin_unlock_bh(&r->lock);
 	ipsp_relay_end(r, true, -ECONNREFUSED);
@@ -477,14 +533,10 @@ static struct relay *relay_locked(struct net *net)
 					 lockdep_is_held(&ipsp_compartment_mutex));
 }
 
-int ipsp_relay_set(struct net *net, void *arg)
+static int relay_switch(struct net *net, bool on)
 {
-	const struct ipsp_relay *set = arg;
 	struct relay *r = relay_locked(net);
-	bool on = set->flags & IPSP_RELAYF_ON;
 
-	if ((set->flags & ~IPSP_RELAYF_ON) || set->waiting || set->requests || set->refused)
-		return -EINVAL;
 	if (on == !!r)
 		return 0;
 	if (on)
@@ -493,15 +545,80 @@ int ipsp_relay_set(struct net *net, void *arg)
 	return 0;
 }
 
+/* ---- all of them --------------------------------------------------------------------- */
+
+/* Protected by ipsp_compartment_mutex: all namespaces; those to come begin with it on. */
+static LIST_HEAD(relay_nets);
+static bool relay_all;
+
+/* Those that this call switched on are switched off again where one cannot be. */
+static int relay_switch_all(bool on)
+{
+	struct ipsp_net *n;
+	int err = 0;
+
+	lockdep_assert_held(&ipsp_compartment_mutex);
+	list_for_each_entry(n, &relay_nets, relay_list) {
+		n->relay_is_new = on && !relay_locked(n->net);
+		err = relay_switch(n->net, on);
+		if (err)
+			break;
+	}
+	if (!err)
+		relay_all = on;
+	else
+		list_for_each_entry_continue_reverse(n, &relay_nets, relay_list)
+			if (n->relay_is_new)
+				relay_switch(n->net, false);
+	return err;
+}
+
+/*
+ * One that another module's socket is in the way of stays as it is: no namespace fails for
+ * it, as none would without us.
+ */
+int ipsp_relay_net_init(struct net *net)
+{
+	struct ipsp_net *n = ipsp_net(net);
+	int err = 0;
+
+	n->net = net;
+	mutex_lock(&ipsp_compartment_mutex);
+	if (relay_all)
+		err = relay_on(net);
+	if (err == -EADDRINUSE)
+		err = 0;
+	if (!err)
+		list_add_tail(&n->relay_list, &relay_nets);
+	mutex_unlock(&ipsp_compartment_mutex);
+	return err;
+}
+
+/* ---- the control device's -------------------------------------------------------------- */
+
+int ipsp_relay_set(struct net *net, void *arg)
+{
+	const struct ipsp_relay *set = arg;
+	bool on = set->flags & IPSP_RELAYF_ON;
+
+	if ((set->flags & ~(IPSP_RELAYF_ON | IPSP_RELAYF_ALL)) || set->waiting || set->requests ||
+	    set->refused)
+		return -EINVAL;
+	if (!(set->flags & IPSP_RELAYF_ALL))
+		return relay_switch(net, on);
+	return capable(CAP_NET_ADMIN) ? relay_switch_all(on) : -EPERM;
+}
+
 int ipsp_relay_get(struct net *net, void *arg)
 {
 	struct relay *r = relay_locked(net);
 	struct ipsp_relay *get = arg;
 
+	get->flags = relay_all ? IPSP_RELAYF_ALL : 0;
 	if (!r)
 		return 0;
 	spin_lock_bh(&r->lock);
-	get->flags = IPSP_RELAYF_ON | (r->agent ? IPSP_RELAYF_AGENT : 0);
+	get->flags |= IPSP_RELAYF_ON | (r->agent ? IPSP_RELAYF_AGENT : 0);
 	get->waiting = r->waiting;
 	get->requests = r->requests;
 	get->refused = r->refused;
@@ -514,6 +631,7 @@ void ipsp_relay_net_exit(struct net *net)
 	struct relay *r;
 
 	mutex_lock(&ipsp_compartment_mutex);
+	list_del(&ipsp_net(net)->relay_list);
 	r = relay_locked(net);
 	if (r)
 		relay_off(net, r);

@@ -19,6 +19,7 @@
 struct file;
 struct inode;
 struct net;
+struct sk_buff;
 struct sock;
 
 struct request {
@@ -54,6 +55,8 @@ struct relay {
 	struct sock *nlsk;		/* NULL: off, the namespace may be gone */
 	spinlock_t lock;		/* protects: all below, and requests and senders */
 	struct file *agent;
+	bool is_awaiting;		/* no agent, and a killed one's successor may come */
+	unsigned long await_until;	/* jiffies */
 	struct list_head senders;	/* the next one to be served first */
 	struct xarray out;		/* id -> request, in a queue or read */
 	u32 next_id, waiting;
@@ -69,7 +72,8 @@ void ipsp_relay_exit(void);
 /* The control device's calls, under ipsp_compartment_mutex. */
 int ipsp_relay_set(struct net *net, void *arg);	/* struct ipsp_relay */
 int ipsp_relay_get(struct net *net, void *arg);
-/* The namespace goes. */
+/* The namespace comes, with its relay on where all have it; it goes. */
+int ipsp_relay_net_init(struct net *net);
 void ipsp_relay_net_exit(struct net *net);
 
 /* NULL, or referenced. */
@@ -78,8 +82,12 @@ void ipsp_relay_put(struct relay *r);	/* NULL is none */
 /* Under r->lock: out of all lists, it is its caller's, who frees it. */
 void ipsp_relay_unlink(struct relay *r, struct request *q);
 void ipsp_relay_free(struct request *q);
-/* Under r->sending, with r->nlsk. */
-int ipsp_relay_unicast(struct relay *r, u32 portid, const void *data, u32 size);
+/* Under r->lock: requests wait a moment for another agent. */
+void ipsp_relay_await(struct relay *r);
+/* A copy, to be sent: the last who has it zeroes it. NULL: no memory. */
+struct sk_buff *ipsp_relay_skb(const void *data, u32 size);
+/* Under r->sending, with r->nlsk. The first takes skb over. */
+void ipsp_relay_unicast(struct relay *r, u32 portid, struct sk_buff *skb);
 int ipsp_relay_multicast(struct relay *r, u32 group, const void *data, u32 size);
 /* Under r->sending: ends all requests, or those that have waited too long, in err. */
 void ipsp_relay_end(struct relay *r, bool all, int err);

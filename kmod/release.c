@@ -45,7 +45,8 @@ static void release_classify(struct compartment *c, struct ticket *t)
 		ipsp_count(c, BYPASSED);
 	else
 		release_drop(c, t);
-	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, t->generation);
+	ipsp_flow_answer(t->flow, t->verdict, t->reason, t->answer_handle, &t->bundle,
+			 t->generation);
 }
 
 /* What does not count: never more than there is, whatever a stack said that the packet is. */
@@ -73,7 +74,8 @@ static bool release_use_out(struct ticket *t)
 		if ((*at)->next && !READ_ONCE(t->handle->limited))
 			continue;
 		ipsp_handle_used(t->handle, packets, bytes);
-		packets = bytes = 0;
+		packets = 0;
+		bytes = 0;
 	}
 	kfree_skb_list(*at);
 	*at = NULL;
@@ -151,12 +153,15 @@ static void release_use_in(struct ticket *t)
 static void release_unprotect(struct compartment *c, struct ticket *t)
 {
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED || t->reason == IPSP_DROP_DUMMY) {
+		ipsp_handle_judge(t->handle, true);
 		if (ipsp_limit_is_reached(t->handle))
 			release_refuse(t, IPSP_DROP_EXPIRED);
 		else if (!release_accept(t))
 			release_refuse(t, IPSP_DROP_REPLAY);
 		else if (t->verdict == IPSP_VERDICT_TRANSFORMED)
 			release_use_in(t);
+	} else if (t->reason >= IPSP_DROP_FIRST_OF_STACK) {
+		ipsp_handle_judge(t->handle, false);
 	}
 	release_run(c, t);
 	if (t->verdict == IPSP_VERDICT_TRANSFORMED && ipsp_encap_is(&t->handle->config))
@@ -174,19 +179,31 @@ static void (*const release_kind[])(struct compartment *c, struct ticket *t) = {
 	[TICKET_UNPROTECT] = release_unprotect,
 };
 
+/* Packets of one run, more than one, may be of one flow. */
+static bool release_merges(const struct list_head *run)
+{
+	return !list_is_singular(run) &&
+	       list_first_entry(run, struct ticket, list)->kind == TICKET_UNPROTECT &&
+	       ipsp_reinject_merge_begin();
+}
+
+/* The run ends with it: its tickets are freed, or kept elsewhere. */
 static void release_emit(struct compartment *c, struct list_head *run)
 {
+	bool merges = release_merges(run);
 	struct ticket *t, *next;
 
 	rcu_read_lock();
 	list_for_each_entry_safe(t, next, run, list) {
-		list_del(&t->list);
 		trace_ipsp_release(c->config.name, t->number, t->verdict);
 		if (t->verdict == IPSP_VERDICT_HOLD && ipsp_hold_keep(c, t))
 			continue;
 		release_kind[t->kind](c, t);
 		ipsp_deal_ticket_free(t);
 	}
+	INIT_LIST_HEAD(run);
+	if (merges)
+		ipsp_reinject_merge_end();
 	rcu_read_unlock();
 }
 
@@ -195,14 +212,15 @@ static void release_emit(struct compartment *c, struct list_head *run)
  * long as others go on to answer there is more to emit: then softirqs have their turn between.
  */
 static void release_fifo(struct compartment *c, struct fifo *f)
+	__must_hold(&c->lock)
 {
 	LIST_HEAD(run);
 	bool again = false;
 
-	if (f->releasing || list_empty(&f->pending))
+	if (f->releasing)
 		return;
 	f->releasing = true;
-	while (ipsp_deal_detach_finished(f, &run)) {
+	while (!list_empty(&f->pending) && ipsp_deal_detach_finished(f, &run)) {
 		spin_unlock(&c->lock);
 		if (again) {
 			local_bh_enable();

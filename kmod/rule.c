@@ -13,11 +13,13 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 #include "compartment.h"
+#include "label.h"
 #include "memo.h"
 #include "netns.h"
 #include "rule.h"
 
-#define RULE_OWNER (IPSP_RULEF_UID | IPSP_RULEF_GID | IPSP_RULEF_CGROUP)
+#define RULE_SOCKET (IPSP_RULEF_UID | IPSP_RULEF_GID | IPSP_RULEF_CGROUP)
+#define RULE_OWNER (RULE_SOCKET | IPSP_RULEF_LABEL)
 
 const void *ipsp_rule_version(const struct net *net)
 {
@@ -38,13 +40,13 @@ static int rule_check(const struct ipsp_rule *r)
 	if ((r->flags & ~IPSP_RULEF_ALL) || r->reserved16 ||
 	    memchr_inv(r->reserved, 0, sizeof(r->reserved)) || r->hits)
 		return -EINVAL;
-	if (r->flags & IPSP_RULEF_LABEL)
-		return -EOPNOTSUPP;
 	if (!r->directions || r->directions > 7 || r->action > IPSP_RULE_DROP ||
 	    r->selector.ifindex || r->selector.if_id || !ipsp_selector_is_valid(&r->selector))
 		return -EINVAL;
 	if (strnlen(r->device, sizeof(r->device)) == sizeof(r->device) ||
-	    strnlen(r->compartment, sizeof(r->compartment)) == sizeof(r->compartment))
+	    strnlen(r->compartment, sizeof(r->compartment)) == sizeof(r->compartment) ||
+	    strnlen(r->label, sizeof(r->label)) == sizeof(r->label) ||
+	    !(r->flags & IPSP_RULEF_LABEL) != !r->label[0])
 		return -EINVAL;
 	if (r->action == IPSP_RULE_TO_PORT)
 		return r->compartment[0] ? 0 : -EINVAL;
@@ -87,6 +89,14 @@ static int rule_cgroup(const struct ipsp_rule *config)
 	return 0;
 }
 
+/* When a set comes, too: a number stands for its context until the next boot. */
+static int rule_label(struct net *net, struct rule *r)
+{
+	if (!(r->config.flags & IPSP_RULEF_LABEL))
+		return 0;
+	return ipsp_label_find(net, r->config.label, &r->label);
+}
+
 static int rule_owner(struct net *net, struct rule *r)
 {
 	r->uid = make_kuid(net->user_ns, r->config.uid);
@@ -96,13 +106,13 @@ static int rule_owner(struct net *net, struct rule *r)
 	return (r->config.flags & IPSP_RULEF_GID) && !gid_valid(r->gid) ? -EINVAL : 0;
 }
 
+/* A rule that was checked, but for what only a new set is asked. */
 static int rule_fill(struct net *net, struct rule_table *table)
 {
 	struct rule *r = &table->rule[table->count];
 	const struct ipsp_rule *config = &r->config;
-	int err = rule_check(config);
+	int err = rule_owner(net, r);
 
-	err = err ?: rule_owner(net, r);
 	if (err)
 		return err;
 	r->hits = alloc_percpu_gfp(u64, GFP_KERNEL_ACCOUNT);
@@ -121,6 +131,14 @@ static int rule_fill(struct net *net, struct rule_table *table)
 	table->by_owner |= !!(config->flags & RULE_OWNER);
 	table->count++;
 	return 0;
+}
+
+static int rule_add(struct net *net, struct rule_table *table)
+{
+	struct rule *r = &table->rule[table->count];
+
+	return rule_check(&r->config) ?: rule_cgroup(&r->config) ?: rule_label(net, r) ?:
+	       rule_fill(net, table);
 }
 
 /* What was decided under these rules. */
@@ -247,7 +265,7 @@ int ipsp_rule_set(struct net *net, void *arg)
 	err = rule_table_copy(table, u64_to_user_ptr(r->rules), r->count);
 	mutex_lock(&ipsp_compartment_mutex);
 	while (!err && table->count < r->count)
-		err = rule_cgroup(&table->rule[table->count].config) ?: rule_fill(net, table);
+		err = rule_add(net, table);
 	r->bad = err ? table->count : 0;
 	if (err)
 		rule_table_free(table);
@@ -275,6 +293,7 @@ static struct rule_table *rule_table_without(struct net *net, const struct rule_
 	while (!err && table->count < from->count) {
 		config = &table->rule[table->count].config;
 		*config = from->rule[table->count].config;
+		table->rule[table->count].label = from->rule[table->count].label;
 		if (from->rule[table->count].c == c) {
 			config->action = IPSP_RULE_DROP;
 			config->flags &= ~IPSP_RULEF_PROTECT;
@@ -373,6 +392,37 @@ void ipsp_rule_net_exit(struct net *net)
 	cancel_delayed_work_sync(&ipsp_net(net)->revert.work);
 }
 
+/* ---- labels ---------------------------------------------------------------------- */
+
+static bool rule_is_of_label(const struct rule *r, const struct ipsp_label *l)
+{
+	return l->context[0] ? !strcmp(r->config.label, l->context) : r->label == l->label;
+}
+
+int ipsp_rule_label(struct compartment *c, struct ipsp_label *l)
+{
+	const struct rule_table *table;
+	int err = -ENOENT;
+	u32 i;
+
+	if (strnlen(l->context, sizeof(l->context)) == sizeof(l->context) ||
+	    (l->context[0] && l->label))
+		return -EINVAL;
+	rcu_read_lock();
+	table = rcu_dereference(ipsp_net(c->net)->rules);
+	for (i = 0; err && table && i < table->count; i++) {
+		const struct rule *r = &table->rule[i];
+
+		if (r->c != c || !r->label || !rule_is_of_label(r, l))
+			continue;
+		l->label = r->label;
+		strscpy(l->context, r->config.label, sizeof(l->context));
+		err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
 /* ---- the packet path ------------------------------------------------------------- */
 
 /* As xt_owner: the group of the file that made the socket. */
@@ -413,19 +463,31 @@ static bool rule_cgroup_match(const struct rule *r, const struct sock *sk)
  * The user is the socket's own, as in policy routing: it stays when the file is closed and
  * the rest of the data still goes out, which must not leave in clear.
  */
-static bool rule_owner_match(const struct rule *r, const struct sock *sk)
+static bool rule_socket_match(const struct rule *r, const struct sock *sk)
 {
 	u32 flags = r->config.flags;
 
-	if (!(flags & RULE_OWNER))
-		return true;
-	if (!sk || !sk_fullsock(sk))
+	if (!sk)
 		return false;
 	if ((flags & IPSP_RULEF_UID) && !uid_eq(READ_ONCE(sk->sk_uid), r->uid))
 		return false;
 	if ((flags & IPSP_RULEF_CGROUP) && !rule_cgroup_match(r, sk))
 		return false;
 	return !(flags & IPSP_RULEF_GID) || rule_gid_match(r, (struct sock *)sk);
+}
+
+static bool rule_owner_match(const struct rule *r, const struct ipsp_tuple *t,
+			     const struct sock *sk)
+{
+	u32 flags = r->config.flags;
+
+	if (!(flags & RULE_OWNER))
+		return true;
+	if (sk && !sk_fullsock(sk))
+		sk = NULL;
+	if ((flags & IPSP_RULEF_LABEL) && r->label != (sk ? ipsp_label_of_socket(sk) : t->label))
+		return false;
+	return !(flags & RULE_SOCKET) || rule_socket_match(r, sk);
 }
 
 static bool rule_match(const struct rule *r, const struct ipsp_tuple *t,
@@ -450,7 +512,7 @@ static const struct rule *rule_find(struct net *net, const struct ipsp_tuple *t,
 	for (i = 0; i < table->count; i++) {
 		const struct rule *r = &table->rule[i];
 
-		if (rule_match(r, t, dev) && ((any_owner && r->c) || rule_owner_match(r, sk))) {
+		if (rule_match(r, t, dev) && ((any_owner && r->c) || rule_owner_match(r, t, sk))) {
 			this_cpu_inc(*r->hits);
 			return r;
 		}

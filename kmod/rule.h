@@ -16,6 +16,7 @@ struct rule {
 	struct compartment *c;		/* referenced; NULL unless TO_PORT */
 	kuid_t uid;			/* config's, in the namespace's user namespace */
 	kgid_t gid;
+	u32 label;			/* config's, as the security module counts them */
 	u64 __percpu *hits;		/* NULL is allowed: not counted */
 };
 
@@ -34,7 +35,7 @@ struct rule_revert {
 struct rule_table {
 	u32 count;
 	u8 directions;			/* of all rules: skip the rest quickly */
-	bool by_owner;			/* one looks at sockets */
+	bool by_owner;			/* one looks at sockets, or at what netfilter labelled */
 	struct rule rule[];
 };
 
@@ -47,7 +48,10 @@ int ipsp_rule_drop(struct net *net, struct compartment *c);
 void ipsp_rule_net_init(struct net *net);
 void ipsp_rule_net_exit(struct net *net);
 
-/* RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device. */
+/*
+ * RCU read side. First match of t->direction, or NULL: pass. dev as in ipsp_rule.device; t's
+ * label is that of a packet without socket.
+ */
 const struct rule *ipsp_rule_find(struct net *net, const struct ipsp_tuple *t,
 				  const struct net_device *dev, const struct sock *sk);
 /* The same of a packet whose socket cannot be known: a rule that names a compartment suits any. */
@@ -56,6 +60,9 @@ const struct rule *ipsp_rule_find_any_owner(struct net *net, const struct ipsp_t
 /* RCU read side: do the rules give this inner packet (direction IN or FWD) to c? */
 bool ipsp_rule_allows_inner(struct net *net, struct compartment *c,
 			    const struct ipsp_tuple *t, const struct net_device *dev);
+
+/* The other half of a label that leads to c. -ENOENT: none does; -EINVAL: not one half. */
+int ipsp_rule_label(struct compartment *c, struct ipsp_label *l);
 
 /* Tells two tables apart, to remember what one of them said; not to be followed. */
 const void *ipsp_rule_version(const struct net *net);

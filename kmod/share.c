@@ -11,7 +11,9 @@
  * is woken once; then the least loaded has the next burst. Load is what a stack was dealt and
  * has not answered, counted by us: it cannot lie about it.
  */
+#include <linux/nospec.h>
 #include "compartment.h"
+#include "handle.h"
 #include "stream.h"
 
 /* About one super-packet, or the segments that merge into one. */
@@ -80,6 +82,20 @@ bool ipsp_share_suffices(const struct compartment *c)
 	return ipsp_share_count(c) >= max(needed, 1u);
 }
 
+/* An answer may be of a run only where all can give it. */
+static bool share_merges(const struct compartment *c)
+{
+	unsigned long sharing = c->sharing;
+	u32 i;
+
+	if (c->config.mode == IPSP_MODE_SHARE)
+		return false;
+	for_each_set_bit(i, &sharing, IPSP_STACKS_MAX)
+		if (!c->stack[i]->merges)
+			return false;
+	return true;
+}
+
 static void share_tell(struct compartment *c)
 {
 	u32 count = ipsp_share_count(c);
@@ -91,13 +107,18 @@ static void share_tell(struct compartment *c)
 	c->degraded = degraded;
 }
 
+u32 ipsp_share_places(const struct compartment *c)
+{
+	return min(c->config.stacks + c->config.spares + c->relief, (u32)IPSP_STACKS_MAX);
+}
+
 /*
  * Who is dealt to stays so; a stack whose index has become too high goes, but not before
  * another has its place.
  */
 void ipsp_share_update(struct compartment *c)
 {
-	u16 own = GENMASK(c->config.stacks + c->config.spares - 1, 0), ready = share_ready(c);
+	u16 own = GENMASK(ipsp_share_places(c) - 1, 0), ready = share_ready(c);
 	u32 places = c->config.stacks, i;
 	u16 chosen;
 
@@ -106,6 +127,7 @@ void ipsp_share_update(struct compartment *c)
 	chosen |= share_choose(ready & own & ~c->sharing, &places);
 	chosen |= share_choose(ready & ~own, &places);
 	WRITE_ONCE(c->sharing, chosen);
+	WRITE_ONCE(c->merging, share_merges(c));
 	if (ipsp_share_suffices(c))
 		c->stackless_since = 0;
 	share_tell(c);
@@ -122,6 +144,51 @@ u32 ipsp_share_count(const struct compartment *c)
 u32 ipsp_share_spares(const struct compartment *c)
 {
 	return hweight16(share_ready(c) & ~READ_ONCE(c->sharing));
+}
+
+/* ---- who is replaced ------------------------------------------------------------- */
+
+/* The stacks of one that is not wanted any more go, or a spare has its place. */
+int ipsp_share_relieve(struct compartment *c, u32 places)
+{
+	lockdep_assert_held(&c->admin);
+	if (places > 1)
+		return -EINVAL;
+	if (places && c->config.stacks + c->config.spares == IPSP_STACKS_MAX)
+		return -ENOSPC;
+	spin_lock_bh(&c->lock);
+	c->relief = places;
+	ipsp_share_update(c);
+	ipsp_deal_run(c);
+	spin_unlock_bh(&c->lock);
+	return 0;
+}
+
+/* The last of those that are dealt to stays: its tickets would wait. */
+static int share_retire(struct compartment *c, struct stack *s)
+{
+	if (!s || s->state == STACK_BROKEN)
+		return -ENOENT;
+	if ((c->sharing & BIT(s->index)) && !ipsp_share_spares(c))
+		return -EBUSY;
+	share_part(s);
+	ipsp_share_update(c);
+	ipsp_deal_run(c);
+	return 0;
+}
+
+int ipsp_share_retire(struct compartment *c, u32 index)
+{
+	int err;
+
+	lockdep_assert_held(&c->admin);
+	if (index >= IPSP_STACKS_MAX)
+		return -EINVAL;
+	index = array_index_nospec(index, IPSP_STACKS_MAX);
+	spin_lock_bh(&c->lock);
+	err = share_retire(c, c->stack[index]);
+	spin_unlock_bh(&c->lock);
+	return err;
 }
 
 /* ---- who is next ----------------------------------------------------------------- */
@@ -154,6 +221,44 @@ struct stack *ipsp_share_next(struct compartment *c, struct fifo *f, u16 full)
 		f->burst = BURST_BYTES;
 	}
 	return s;
+}
+
+/* ---- what they may merge --------------------------------------------------------- */
+
+/* What comes of a run has room in any up ring. */
+#define RUN_BYTES	(80u << 10)
+
+static bool run_goes_on(const struct compartment *c, const struct run *r, const struct ticket *t,
+			u16 to)
+{
+	return r->tickets && r->tickets < IPSP_MERGE_MAX && r->burst == c->burst &&
+	       r->last == t->number - 2 && r->to == to && r->votes == !!t->vote &&
+	       r->handle == t->handle->config.id && r->bytes + t->skb->len <= RUN_BYTES;
+}
+
+/* They say nothing of whether it is voted on, where all that merge is said of all alike. */
+u16 ipsp_share_flags(struct compartment *c, struct fifo *f, const struct ticket *t, u16 to)
+{
+	struct run *r = &f->run;
+	bool begins;
+
+	lockdep_assert_held(&c->lock);
+	if (t->kind != TICKET_UNPROTECT)
+		return 0;
+	if (t->nomerge || (t->vote && !c->merging)) {
+		r->tickets = 0;
+		return IPSP_RECF_NOMERGE;
+	}
+	if (!c->merging)
+		return 0;
+	begins = !run_goes_on(c, r, t, to);
+	if (begins)
+		*r = (struct run){ .burst = c->burst, .handle = t->handle->config.id, .to = to,
+				   .votes = t->vote };
+	r->last = t->number;
+	r->tickets++;
+	r->bytes += t->skb->len;
+	return begins ? IPSP_RECF_BEGIN : 0;
 }
 
 /* ---- what they have -------------------------------------------------------------- */

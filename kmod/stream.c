@@ -104,6 +104,44 @@ static struct stack *stream_alloc(const struct ipsp_compartment *config)
 	return s;
 }
 
+/* ---- wake-ups ------------------------------------------------------------------------ */
+
+static void stream_wake(struct stack *s)
+{
+	ipsp_count(s->c, WAKEUPS);
+	wake_up_interruptible_sync_poll(&s->wait, EPOLLIN);
+}
+
+/* Armed under c->lock while c->stack[] has the stack; cancelled behind that. */
+static enum hrtimer_restart stream_patience_ends(struct hrtimer *timer)
+{
+	struct stack *s = container_of(timer, struct stack, patience);
+
+	if (ipsp_stream_has_work(s) && wq_has_sleeper(&s->wait))
+		stream_wake(s);
+	return HRTIMER_NORESTART;
+}
+
+static void stream_patience_init(struct stack *s)
+{
+	hrtimer_init(&s->patience, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	s->patience.function = stream_patience_ends;
+}
+
+/* Who is awake looks again before he sleeps. */
+void ipsp_stream_submit(struct stack *s, bool urgent)
+{
+	lockdep_assert_held(&s->c->lock);
+	ipsp_ring_submit(&s->down);
+	if (!wq_has_sleeper(&s->wait))
+		return;
+	if (urgent)
+		stream_wake(s);
+	else if (!hrtimer_is_queued(&s->patience))
+		hrtimer_start(&s->patience, ns_to_ktime(IPSP_STREAM_PATIENCE),
+			      HRTIMER_MODE_REL_SOFT);
+}
+
 /* ---- attach, break, detach ------------------------------------------------------- */
 
 /*
@@ -162,7 +200,7 @@ void ipsp_stream_break(struct stack *s, u32 cause)
 	spin_unlock_bh(&s->c->lock);
 }
 
-int ipsp_stream_attach(struct port_file *p, u32 index)
+int ipsp_stream_attach(struct port_file *p, u32 index, bool merges)
 {
 	struct compartment *c = p->c;
 	struct stack *s;
@@ -175,9 +213,11 @@ int ipsp_stream_attach(struct port_file *p, u32 index)
 		return -ENOMEM;
 	s->c = c;
 	s->index = index;
+	s->merges = merges;
 	mutex_init(&s->message);
 	mutex_init(&s->kick);
 	init_waitqueue_head(&s->wait);
+	stream_patience_init(s);
 	INIT_WORK(&s->broken_work, stream_broken_work);
 	s->mapping = p->file->f_mapping;
 	s->pid = get_pid(task_tgid(current));
@@ -196,7 +236,8 @@ int ipsp_stream_attach(struct port_file *p, u32 index)
  * Who may still hold the stack, and why not after this:
  *   KICK, GETMSG, mmap, poll: run under the file whose release calls us;
  *   softirq (deal_run), watchdog: reach it through c->stack[], cleared under c->lock;
- *   broken_work: flushed here; nobody queues it again once c->stack[] is clear.
+ *   broken_work: flushed here; nobody queues it again once c->stack[] is clear;
+ *   patience: cancelled here, likewise.
  */
 void ipsp_stream_detach(struct stack *s)
 {
@@ -209,6 +250,7 @@ void ipsp_stream_detach(struct stack *s)
 	c->stack[s->index] = NULL;
 	spin_unlock_bh(&c->lock);
 	mutex_unlock(&c->admin);
+	hrtimer_cancel(&s->patience);
 	memzero_explicit(s->down.base, s->down.size);
 	put_pid(s->pid);
 	stream_free(s);
@@ -231,6 +273,7 @@ int ipsp_stream_layout(struct port_file *p, void *arg)
 	out->down_size = s->down.size;
 	out->up_size = s->up.size;
 	out->page_size = PAGE_SIZE;
+	out->interface = IPSP_INTERFACE;
 	return 0;
 }
 
@@ -353,16 +396,6 @@ void ipsp_stream_cancel(struct stack *s)
 	while (s->secret_head != s->secret_tail &&
 	       (s32)(s->secrets[(s->secret_head - 1) % STREAM_SECRETS].at - s->down.own) >= 0)
 		s->secret_head--;
-}
-
-void ipsp_stream_submit(struct stack *s)
-{
-	lockdep_assert_held(&s->c->lock);
-	ipsp_ring_submit(&s->down);
-	if (wq_has_sleeper(&s->wait)) {
-		ipsp_count(s->c, WAKEUPS);
-		wake_up_interruptible_sync_poll(&s->wait, EPOLLIN);
-	}
 }
 
 /* ---- room for control records ------------------------------------------------------- */

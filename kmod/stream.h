@@ -3,6 +3,7 @@
 #ifndef IPSP_STREAM_H
 #define IPSP_STREAM_H
 
+#include <linux/hrtimer.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
@@ -31,6 +32,8 @@ struct area {
 	u32 count;
 	void *base;			/* vmapped */
 };
+
+#define IPSP_STREAM_PATIENCE (500 * NSEC_PER_USEC)
 
 #define STREAM_SECRETS 256
 struct secret {				/* a record in the down ring that holds a key */
@@ -64,6 +67,7 @@ struct stack {
 	struct mutex kick;		/* one batch of answers at a time: protects up */
 	bool mapped;			/* mmap was used: no GETMSG/PUTMSG */
 	wait_queue_head_t wait;		/* KICK WAIT, poll */
+	struct hrtimer patience;	/* wakes it for what need not wake it at once */
 	struct area area[AREA_COUNT];
 	struct ipsp_ring down;		/* we produce; protected by c->lock */
 	struct ipsp_ring up;		/* we consume; protected by kick */
@@ -80,12 +84,14 @@ struct stack {
 	u32 load;			/* of tickets it has not answered; protected by c->lock */
 	u32 votes;			/* it has cast, " */
 	u32 outvoted;			/* of those in this IPSP_EJECT_WINDOW, " */
+	u64 told;			/* what it was outvoted in last, see quorum.c; " */
+	bool merges;			/* IPSP_ATTACHF_MERGES; not changed */
 	struct owed owed[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	struct work_struct broken_work;	/* the part of a break that may sleep */
 };
 
 /* Process context, under c->admin. The caller has checked the index. */
-int ipsp_stream_attach(struct port_file *p, u32 index);
+int ipsp_stream_attach(struct port_file *p, u32 index, bool merges);
 /* Release of the file or the end of the mm: tickets go back to be dealt again. */
 void ipsp_stream_detach(struct stack *s);
 
@@ -108,7 +114,8 @@ void ipsp_stream_break_locked(struct stack *s, u32 cause);
 struct ipsp_record *ipsp_stream_reserve(struct stack *s, u32 control_len, u32 data_len);
 /* false: too many */
 bool ipsp_stream_secret(struct stack *s, const struct ipsp_record *rec);
-void ipsp_stream_submit(struct stack *s);	/* publishes and wakes */
+/* Publishes and wakes; what is not urgent wakes within IPSP_STREAM_PATIENCE. */
+void ipsp_stream_submit(struct stack *s, bool urgent);
 void ipsp_stream_cancel(struct stack *s);	/* takes back what was not submitted */
 bool ipsp_stream_has_work(const struct stack *s);	/* records not yet consumed */
 /* Under c->lock: room for the refused control record, if there is one; for a packet beside it. */

@@ -67,12 +67,15 @@ static u64 watchdog_stack(struct compartment *c, struct stack *s)
 
 static u64 watchdog_successor(struct compartment *c)
 {
-	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC;
+	u64 successor = (u64)c->config.successor_ms * NSEC_PER_MSEC, waited = 0;
 
 	if (ipsp_share_suffices(c) || !watchdog_is_pending(c))
 		return 0;
-	if (c->stackless_since && ktime_get_coarse_ns() - c->stackless_since >= successor)
-		ipsp_deal_drop_undealt(c);
+	if (c->stackless_since)
+		waited = ktime_get_coarse_ns() - c->stackless_since;
+	if (waited < successor)
+		return successor - waited + 1;
+	ipsp_deal_drop_undealt(c);
 	return successor / 8 + 1;
 }
 
@@ -109,17 +112,13 @@ void ipsp_watchdog_init(struct compartment *c)
 	INIT_DELAYED_WORK(&c->watchdog, watchdog_work);
 }
 
+/* The shortest of what it looks for; each look knows when the next one is due. */
 void ipsp_watchdog_start(struct compartment *c)
 {
-	if (!delayed_work_pending(&c->watchdog))
-		queue_delayed_work(system_highpri_wq, &c->watchdog,
-				   msecs_to_jiffies(c->config.deadline_ms));
-}
+	u32 ms = min(c->config.deadline_ms, c->config.successor_ms);
 
-void ipsp_watchdog_hurry(struct compartment *c)
-{
-	mod_delayed_work(system_highpri_wq, &c->watchdog,
-			 msecs_to_jiffies(c->config.successor_ms));
+	if (!delayed_work_pending(&c->watchdog))
+		queue_delayed_work(system_highpri_wq, &c->watchdog, msecs_to_jiffies(ms));
 }
 
 void ipsp_watchdog_now(struct compartment *c)

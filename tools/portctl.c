@@ -23,9 +23,10 @@ static const struct command {
 	{ "stat", stat_main, "[NAME]", "-c" },
 	{ "poison", poison_main, "list NAME | save NAME [FILE]", NULL },
 	{ "quorum", quorum_main, "list NAME | save NAME [FILE] [--sensitive]: what stacks disagreed on", "--sensitive" },
-	{ "relay", relay_main, "enable | disable | show: XFRM netlink to ipsec-port-keyd", NULL },
+	{ "relay", relay_main, "enable [--all] | disable [--all] | show: XFRM netlink to ipsec-port-keyd", "--all" },
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
+	{ "upgrade", upgrade_main, "NAME: to the programs that were installed since, under load", NULL },
 	{ "events", manager_main, "-c NAME events: the last expiries, as ip xfrm monitor", "-c" },
 };
 
@@ -86,6 +87,7 @@ static const struct option {
 	{ "--keys", 0, offsetof(struct portctl, keys) },
 	{ "--fresh-key", 0, offsetof(struct portctl, fresh_key) },
 	{ "--sensitive", 0, offsetof(struct portctl, sensitive) },
+	{ "--all", 0, offsetof(struct portctl, all) },
 };
 
 #define OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -117,7 +119,7 @@ static int options(struct portctl *p, int argc, char **argv, const char **word, 
 					     "after it", argv[i]);
 		} else if (!strncmp(argv[i], "--", 2)) {
 			return portctl_usage("option \"%.60s\": allowed: -c NAME, --json, --keys, "
-					     "--fresh-key, --sensitive, --rules drop, --confirm SECONDS, --help",
+					     "--fresh-key, --sensitive, --all, --rules drop, --confirm SECONDS, --help",
 					     argv[i]);
 		} else {
 			if (*count == WORD_COUNT_MAX)

@@ -15,6 +15,7 @@ struct portctl {
 	int keys;
 	int fresh_key;
 	int sensitive;
+	int all;
 };
 
 /* Exit status: 0, 1 (refused by the kernel or missing), 2 (usage). */
@@ -24,6 +25,7 @@ int poison_main(const struct portctl *p, struct words *w);
 int quorum_main(const struct portctl *p, struct words *w);
 int relay_main(const struct portctl *p, struct words *w);
 int stat_main(const struct portctl *p, struct words *w);
+int upgrade_main(const struct portctl *p, struct words *w);
 int manager_main(const struct portctl *p, struct words *w);	/* state, policy */
 
 /* The rules in force that name a compartment, as a list in one line. */

@@ -49,6 +49,24 @@ static int rule_confirm_seconds(const struct portctl *p, __u32 *seconds)
 	return 0;
 }
 
+/* The line was understood: what the kernel does not know of it. */
+static int rule_complain(const char *path, __u32 bad, int err)
+{
+	const struct ipsp_rule *r = &rules[bad];
+
+	if (err == -ENOENT)
+		portctl_usage("%s:%d: %s is no compartment of this namespace", path, rule_line[bad], r->compartment);
+	else if (!(r->flags & IPSP_RULEF_LABEL))
+		portctl_usage("%s:%d: %s %s", path, rule_line[bad], r->compartment, strerror(-err));
+	else if (err == -EINVAL)
+		portctl_usage("%s:%d: label \"%s\": wanted: a context that this host's security module knows", path,
+			      rule_line[bad], r->label);
+	else
+		portctl_usage("%s:%d: label \"%s\": this host has no security module that labels sockets", path,
+			      rule_line[bad], r->label);
+	return 1;
+}
+
 static int rule_set(const struct portctl *p, const char *path)
 {
 	struct ipsp_rules set = { .rules = (uintptr_t)rules };
@@ -70,10 +88,7 @@ static int rule_set(const struct portctl *p, const char *path)
 	if (!err)
 		return 0;
 	if ((err == -ENOENT || err == -EINVAL || err == -EOPNOTSUPP) && set.bad < set.count)
-		return portctl_usage("%s:%d: %s %s", path, rule_line[set.bad],
-				     rules[set.bad].compartment,
-				     err == -ENOENT ? "is no compartment of this namespace" :
-				     strerror(-err)) - 1;
+		return rule_complain(path, set.bad, err);
 	return portctl_refused(path, err);
 }
 

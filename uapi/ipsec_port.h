@@ -17,7 +17,9 @@
  *   acts in the network namespace of the CALLER, and needs CAP_NET_ADMIN in the
  *   user namespace that owns it.
  *
- *   IPSP_CTL_FEATURES          out: feature bits served, and the fixed limits
+ *   IPSP_CTL_FEATURES          out: feature bits served, the fixed limits, and the number of
+ *                              this interface: a program that was made for another must not
+ *                              go on (LAYOUT says it to a stack)
  *   IPSP_CTL_COMPARTMENT_ADD   in: ipsp_compartment; makes /dev/ipsec-port/NAME.
  *                              EEXIST: name taken on this machine; EINVAL: a bad
  *                              or reserved name; ENOSPC: 64 compartments exist
@@ -51,22 +53,28 @@
  *                              differently. Errors as of POISON
  *   IPSP_CTL_RELAY_SET         in: ipsp_relay; with IPSP_RELAYF_ON the namespace's
  *                              NETLINK_XFRM is ours (see 7), without it is let go.
- *                              EADDRINUSE: another module has it (xfrm_user)
- *   IPSP_CTL_RELAY_GET         out: ipsp_relay
+ *                              EADDRINUSE: another module has it (xfrm_user). With
+ *                              IPSP_RELAYF_ALL so in every namespace there is, and ON
+ *                              says what one to come begins with; all of them or, with an
+ *                              error, none. EPERM without CAP_NET_ADMIN over the machine
+ *   IPSP_CTL_RELAY_GET         out: ipsp_relay; ALL: one to come begins with its relay on
  *
  * 2. A port, /dev/ipsec-port/NAME
  *   open, then IPSP_IOC_ATTACH in one role. The descriptor belongs to the mm that
  *   attached it: any other gets EIO. Its release, or the end of that mm, undoes
  *   everything the attachment did.
  *
- *   IPSP_IOC_ATTACH   role STACK (index i, below stacks + spares), MANAGER (one) or
- *                     ADMIN (many). EBUSY: the role or index is taken
+ *   IPSP_IOC_ATTACH   role STACK (index i, below stacks + spares, one more with RELIEF),
+ *                     MANAGER (one) or ADMIN (many). EBUSY: the role or index is taken.
+ *                     IPSP_ATTACHF_AGAIN: see 9; IPSP_ATTACHF_MERGES: see 6
  *   IPSP_IOC_LAYOUT   STACK: where to mmap what. Four areas: kernel's words
  *                     (read only), stack's words, down ring (read only, mapped
  *                     twice in a row), up ring (mapped twice in a row)
  *   IPSP_IOC_KICK     STACK, argument IPSP_KICK_*: takes all submitted up records;
- *                     with WAIT sleeps until a down record is there. 0, or EPIPE
- *                     once the attachment is broken (see 5), EINTR on a signal
+ *                     with WAIT sleeps until a down record is there; packets of an SA of
+ *                     which the last 16 were all dropped by stacks wake nobody by
+ *                     themselves, but half a millisecond later. 0, or EPIPE once the
+ *                     attachment is broken (see 5), EINTR on a signal
  *   IPSP_IOC_GETMSG   the next record of the caller's read side, whole; with a band
  *                     only records of that band or above, nothing overtakes
  *                     (EAGAIN if the next one is of a lower band). EMSGSIZE:
@@ -82,6 +90,14 @@
  *                     order
  *   IPSP_IOC_HANDLE_ADD, _SET, _DEL, _GET   MANAGER: the kernel's bookkeeping of SAs
  *   IPSP_IOC_HASH_KEY MANAGER: the key with which counters are named (see 4)
+ *   IPSP_IOC_LABEL    MANAGER: the number of a label, or with `context` "" the label of a
+ *                     number, see 10. ENOENT: no rule gives the compartment such a one
+ *   IPSP_IOC_RELIEF   MANAGER: one more stack may attach than stacks + spares, as the last
+ *                     index, or, with 0, may not any more; see 9. ENOSPC: there are
+ *                     IPSP_STACKS_MAX
+ *   IPSP_IOC_RETIRE   MANAGER: the stack of that index goes, as one does that is too many
+ *                     (see 6). ENOENT: none is there; EBUSY: it is dealt to, and there is no
+ *                     spare to take its place
  *   IPSP_IOC_STORE    MANAGER: keeps one descriptor (a regular shmem file) in the
  *                     port, -1 forgets it; IPSP_IOC_TAKE returns it. ENOENT: none
  *   poll: POLLIN a record to read, POLLOUT room to put one, POLLERR broken; MANAGER and
@@ -118,7 +134,9 @@
  *   admin's write and read sides: ADMIN_REQUEST, ADMIN_REPLY
  *
  *   Answers. A packet ticket takes one ANSWER with one verdict:
- *     CLASSIFY     classify only: `handles` handle ids, outermost last
+ *     CLASSIFY     classify only: `handles` handle ids, 1..IPSP_STAMPS, outermost last.
+ *                  The flow's packets are sealed by each in turn: a protect ticket is
+ *                  for one of them, and what it gives is captured anew for the next
  *     TRANSFORMED  protect: `segments` IP packets, each `segment_len` bytes but the
  *                  last, back to back; segment i bears number first + i of its stamp.
  *                  unprotect: one IP packet; it holds what `segments` tickets
@@ -178,9 +196,10 @@
  *   IPSP_CTL_POISON, the last IPSP_POISON_KEPT of a compartment.
  *
  *   Mode VOTE. Each ticket goes to all stacks that are dealt to, as the identical record, and
- *   none may be merged. The first answer that `quorum` of them gave, bit for bit (struct
- *   ipsp_answer, data, and the ACQUIRE in front of it), is the ticket's: the kernel's copy of
- *   it is checked and sent, and one that breaks the protocol breaks all who gave it. When no
+ *   none may be merged unless all of them attached with IPSP_ATTACHF_MERGES. The first answer
+ *   that `quorum` of them gave, bit for bit (struct ipsp_answer, data, and the ACQUIRE in front
+ *   of it), is the ticket's: the kernel's copy of it is checked and sent, and one that breaks
+ *   the protocol breaks all who gave it. When no
  *   answer can have so many any more the ticket is dropped, `no-quorum`. Who answered
  *   otherwise, before or after, is outvoted: MISMATCH, with the stack's index, or ~0 where no
  *   answer won; packet and answers are kept for IPSP_CTL_DISSENT, the last
@@ -188,7 +207,16 @@
  *   broken, OUTVOTED. Tickets are not dealt again: a stack that ends loses its vote. With
  *   fewer stacks than `quorum` the compartment is closed, `no-quorum`; with
  *   IPSP_COMPARTMENTF_DEGRADE those that are left are enough, and DEGRADED tells of it. Mode
- *   SAMPLE: `sample` percent of the tickets are voted on so, the others are shared.
+ *   SAMPLE: `sample` percent of the tickets are voted on so, the others are shared. Where all
+ *   merge, inbound ones burst by burst, and nothing in a record says which it is.
+ *
+ *   Runs. Where stacks vote, or some tickets are voted on, one that merges does so as any other
+ *   of its kind would: by its records alone. UNPROTECT bears NOMERGE, or BEGIN, or continues
+ *   what is before it; what lies between two BEGINs was published at once, is at most
+ *   IPSP_MERGE_MAX packets of 80 KiB together, and no run crosses a BEGIN or is cut but for what
+ *   is in the packets. So a stack hands in before BEGIN if its up ring lacks room for all that
+ *   (128 KiB are enough), and its last run when it has read what was published. An answer to a
+ *   run is one vote on all its tickets: they are merged together, or none of them is by it.
  *
  * 7. The relay, /dev/ipsec-port/xfrm (mode 0600)
  *   Where RELAY_SET asked for it, NETLINK_XFRM messages of the namespace go to one
@@ -206,7 +234,8 @@
  *                  first; otherwise what the last PART said), in at most `room` bytes
  *     from the agent
  *       ANSWER     to the socket that sent request `id`: none or several messages; with
- *                  IPSP_XFRMF_DONE the request is over. ENOENT: it is already
+ *                  IPSP_XFRMF_DONE the request is over. ENOENT: it is already; ENOBUFS:
+ *                  no memory, and it goes on as if nothing had been said
  *       PART       to DUMP `id`: entries; IPSP_XFRMF_MORE: `cursor` says where the rest
  *                  begins. With `error` (negative) the dump ends in it. EMSGSIZE: more than
  *                  `room`
@@ -216,8 +245,11 @@
  *   Requests are read fairly: one of each sender in turn. A sender with
  *   IPSP_XFRM_SENDER_MAX requests out waits, a second at most, then ENOBUFS. No agent, one
  *   that goes: each of them ends in ECONNREFUSED at once; one that does not answer for
- *   ten seconds: ETIMEDOUT. A dump goes at its reader's pace. Messages are zeroed when
- *   they leave the relay's memory, answers when their reader has them or closes.
+ *   ten seconds: ETIMEDOUT. Behind one that a signal killed they wait three seconds for a
+ *   successor: it reads what was not read, and by its id it may answer what was, of which
+ *   the kernel has no copy; sockets of groups see ENOBUFS. read() writes a message's head last. A dump goes at its reader's
+ *   pace. Messages are zeroed when they leave the relay's memory, answers when their reader
+ *   has them or closes.
  *
  * 8. Holding packets for a key exchange
  *   A stack that finds a policy without SA sends ACQUIRE, with the id that the manager gave
@@ -232,6 +264,35 @@
  *   `hold_ms`, counted from its first HOLD, is dropped `hold-expired`; so is what exceeds
  *   128 packets or 512 KiB of an id, or 1024 flows or 8 MiB of the compartment. RELEASE and
  *   REFUSE are for all stacks (`target` -1).
+ *
+ * 9. Upgrade
+ *   A manager that calls execve(2) with its descriptor open is still the manager: nothing of
+ *   its mailbox is lost, and nobody else can have the role. Its new image, of the same
+ *   process, gives ATTACH with IPSP_ATTACHF_AGAIN on that descriptor; until then it may call
+ *   nothing else (EIO). The stacks that are there are told of once more. EINVAL: the
+ *   descriptor is no manager's; EIO: it is of another process; EBUSY: the mm has not changed;
+ *   EPIPE: the role has been lost. With the end of the process, or of the descriptor, the
+ *   role ends as ever.
+ *
+ *   Stacks are replaced one by one without a gap: RELIEF, a new one as the relief; RETIRE of
+ *   an old one, whose place the relief takes at once; a new one at its index. RELIEF ends
+ *   with a manager that attaches without the flag.
+ *
+ * 10. Labels
+ *   A compartment's labels are the contexts of the rules that lead to it, and their numbers
+ *   those of the kernel's security module until the next boot; 0 is none. A CLASSIFY record
+ *   bears the number of the context of the packet's socket, without a socket SECMARK's, and
+ *   0 while no policy of the compartment has a label; PROTECT and UNPROTECT bear the SA's.
+ *
+ *   A policy with a label is for packets of that label, one without for all; inbound, for
+ *   what came under an SA of that label. An SA serves only policies of its own label, or,
+ *   having none, of none. The kernel sees to it: CLASSIFY with a handle whose label is not
+ *   that of the policy that the protect list finds first, or 0, is a drop, `label`. A clear
+ *   packet that comes is nobody's yet: it must not pass where a policy of any label says so.
+ *
+ *   What comes up from UNPROTECT bears its SA's label as SECMARK, and enters no socket of
+ *   another context: `label`. HANDLE_ADD of a label that the rules do not give the
+ *   compartment: EACCES.
  */
 #ifndef IPSEC_PORT_H
 #define IPSEC_PORT_H
@@ -241,7 +302,9 @@
 
 /* ---- limits -------------------------------------------------------------- */
 
+#define IPSP_INTERFACE		2	/* rises when programs for an older one would go wrong */
 #define IPSP_NAME_MAX		32	/* compartment name with its NUL */
+#define IPSP_LABEL_MAX		64	/* security context with its NUL */
 #define IPSP_STAMPS		4	/* SAs in one bundle */
 #define IPSP_WINDOW_MIN		32	/* replay window, packets */
 #define IPSP_WINDOW_MAX		4096
@@ -287,7 +350,8 @@ struct ipsp_features {
 	__u32 stacks_max;
 	__u32 rules_max;
 	__u32 window_max;
-	__u32 reserved[11];
+	__u32 interface;		/* IPSP_INTERFACE */
+	__u32 reserved[10];
 };
 
 /* ---- drop reasons: ipsp_answer.reason, counters ---------------------------- */
@@ -328,7 +392,9 @@ struct ipsp_features {
 	X(ECN,			"ecn") \
 	X(EXPIRED,		"expired") \
 	X(TTL,			"ttl") \
-	X(STACK_ERROR,		"stack-error")
+	X(STACK_ERROR,		"stack-error") \
+	/* the kernel's */ \
+	X(LABEL,		"label")
 
 #define IPSP_DROP_ENUM(name, text) IPSP_DROP_##name,
 enum ipsp_drop {	/* values travel as __u16/__u32, never as this enum */
@@ -434,7 +500,9 @@ struct ipsp_selector {
 #define IPSP_RULEF_CGROUP	(1u << 3)	/* `cgroup` is looked at, else 0; EOPNOTSUPP: sockets
 						 * of this kernel know none
 						 */
-#define IPSP_RULEF_LABEL	(1u << 4)	/* not served yet */
+#define IPSP_RULEF_LABEL	(1u << 4)	/* `label` is looked at, else ""; EOPNOTSUPP: no security
+						 * module here labels sockets
+						 */
 #define IPSP_RULEF_ALL		0x1fu
 
 struct ipsp_rule {
@@ -447,7 +515,9 @@ struct ipsp_rule {
 	__u64 cgroup;			/* version 2, its number: the socket was made in it */
 	char  device[16];		/* "" = any; out: leaving by, in and fwd: come by */
 	char  compartment[IPSP_NAME_MAX];
-	char  label[64];
+	char  label[IPSP_LABEL_MAX];	/* a security context: of the socket that sends, or would
+					 * receive; without one: netfilter's SECMARK
+					 */
 	__u64 hits;			/* out, from RULES_GET */
 	__u32 reserved[12];
 };
@@ -558,10 +628,13 @@ struct ipsp_poison {
 #define IPSP_ROLE_MANAGER	2
 #define IPSP_ROLE_ADMIN		3
 
+#define IPSP_ATTACHF_AGAIN	(1u << 0)	/* MANAGER, see 9 */
+#define IPSP_ATTACHF_MERGES	(1u << 1)	/* STACK: it merges what is voted on, see 6 */
+
 struct ipsp_attach {
 	__u32 role;
 	__u32 index;			/* of the stack; else 0 */
-	__u32 flags;			/* none yet */
+	__u32 flags;			/* IPSP_ATTACHF_* */
 	__u32 reserved[5];
 };
 
@@ -574,7 +647,26 @@ struct ipsp_layout {
 	__u32 down_size;
 	__u32 up_size;
 	__u32 page_size;
-	__u32 reserved[5];
+	__u32 interface;		/* IPSP_INTERFACE */
+	__u32 reserved[4];
+};
+
+/* See 9. */
+struct ipsp_relief {
+	__u32 places;			/* 0 or 1 */
+	__u32 reserved[7];
+};
+
+struct ipsp_retire {
+	__u32 index;			/* of the stack */
+	__u32 reserved[7];
+};
+
+/* See 10. */
+struct ipsp_label {
+	char  context[IPSP_LABEL_MAX];	/* in; with "" out */
+	__u32 label;			/* out; with `context` "" in */
+	__u32 reserved[7];
 };
 
 #define IPSP_KICK_WAIT		1u	/* sleep until a down record is there */
@@ -651,8 +743,8 @@ struct ipsp_handle {
 	__u8  peer[16];			/* inbound, ESP in UDP: where authentic packets came from */
 	__be16 peer_port;
 	__u16 expired;			/* out: IPSP_EXPIRED_* that were told */
-	__u16 reserved16[2];
 	/* in */
+	__u32 label;			/* 0 = none; see 10 */
 	__u64 until;			/* CLOCK_BOOTTIME; no packet from then on; 0 = for ever */
 	__u64 reserved[4];
 };
@@ -672,6 +764,9 @@ struct ipsp_handle {
 #define IPSP_IOC_HASH_KEY	_IOR(IPSP_MAGIC, 0x2a, __u8[IPSP_HASH_KEY_LEN])
 #define IPSP_IOC_STORE		_IOW(IPSP_MAGIC, 0x2b, __s32)
 #define IPSP_IOC_TAKE		_IO(IPSP_MAGIC, 0x2c)
+#define IPSP_IOC_RELIEF		_IOW(IPSP_MAGIC, 0x2d, struct ipsp_relief)
+#define IPSP_IOC_RETIRE		_IOW(IPSP_MAGIC, 0x2e, struct ipsp_retire)
+#define IPSP_IOC_LABEL		_IOWR(IPSP_MAGIC, 0x2f, struct ipsp_label)
 
 /* ---- records ------------------------------------------------------------------------------------------- */
 
@@ -703,7 +798,8 @@ struct ipsp_handle {
 #define IPSP_RECF_SECRET	(1u << 0)	/* zeroed when released */
 #define IPSP_RECF_NOMERGE	(1u << 1)	/* unprotect: do not merge across it */
 #define IPSP_RECF_AGAIN		(1u << 2)	/* never set on the wire of a stack: see deal */
-#define IPSP_RECF_ALL		0x7u
+#define IPSP_RECF_BEGIN		(1u << 3)	/* unprotect: not in one run with what is before */
+#define IPSP_RECF_ALL		0xfu
 
 #define IPSP_BAND_PACKET	0
 #define IPSP_BAND_CONTROL	1
@@ -762,8 +858,13 @@ struct ipsp_packet {
 	__u32 ifindex;
 	__u32 if_id;
 	__u32 mark;
-	__u32 label;			/* 0; numbers of labels are not served yet */
-	struct ipsp_stamp stamp[IPSP_STAMPS];	/* innermost first; handle 0 ends it */
+	__u32 label;			/* 0 = none; see 10 */
+	/*
+	 * protect: the first alone. unprotect: the SA that is to open it, and behind it, count
+	 * and first 0, those that the packet came out of before, the last one first: innermost
+	 * first; handle 0 ends it. With one of them the record bears NOMERGE.
+	 */
+	struct ipsp_stamp stamp[IPSP_STAMPS];
 	__u32 reserved[6];
 };
 
@@ -866,7 +967,8 @@ struct ipsp_sa {
 	__u32 mark, mark_mask, if_id;
 	struct ipsp_selector selector;
 	struct ipsp_algorithm aead, cipher, auth;
-	__u32 reserved[8];
+	__u32 label;			/* 0 = none; see 10 */
+	__u32 reserved[7];
 };
 
 #define IPSP_POLICY_DROP	0
@@ -881,7 +983,7 @@ struct ipsp_protect {
 	__u16 reserved16;
 	__u32 priority;			/* lower first; equal: older first */
 	__u32 index;			/* the policy's, unique in the compartment */
-	__u32 reserved;
+	__u32 label;			/* 0 = any; see 10 */
 };
 
 struct ipsp_template {
@@ -1019,6 +1121,7 @@ struct ipsp_admin {
 
 #define IPSP_RELAYF_ON		(1u << 0)
 #define IPSP_RELAYF_AGENT	(1u << 1)	/* out: there is one */
+#define IPSP_RELAYF_ALL		(1u << 2)	/* every namespace, present and to come */
 
 struct ipsp_relay {
 	__u32 flags;			/* IPSP_RELAYF_* */

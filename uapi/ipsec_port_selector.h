@@ -23,8 +23,10 @@ struct ipsp_tuple {
 	__u32 ifindex;
 	__u32 if_id;
 	__u32 mark;
-	__u32 label;
+	__u32 label;			/* IPSP_LABEL_ANY: nobody's yet */
 };
+
+#define IPSP_LABEL_ANY	0xffffffffu
 
 static inline int ipsp_prefix_match(const __u8 *address, const __u8 *prefix, __u32 bits)
 {
@@ -82,6 +84,12 @@ static inline int ipsp_selector_is_valid(const struct ipsp_selector *s)
 	       !(s->mark & ~s->mark_mask);
 }
 
+/* What may still be anybody's is no reason to pass in clear. */
+static inline int ipsp_protect_label_match(const struct ipsp_protect *p, const struct ipsp_tuple *t)
+{
+	return !p->label || p->label == t->label || (t->label == IPSP_LABEL_ANY && !p->clear);
+}
+
 /*
  * The protect list: entries in their order (priority, then age); the first match of
  * the direction decides. NULL: no entry, the rule's default follows.
@@ -96,7 +104,8 @@ ipsp_protect_find(const struct ipsp_protect *list, __u32 stride, __u32 count,
 	for (i = 0; i < count; i++, at += stride) {
 		const struct ipsp_protect *p = (const struct ipsp_protect *)at;
 
-		if (p->direction == t->direction && ipsp_selector_match(&p->selector, t))
+		if (p->direction == t->direction && ipsp_protect_label_match(p, t) &&
+		    ipsp_selector_match(&p->selector, t))
 			return p;
 	}
 	return (void *)0;

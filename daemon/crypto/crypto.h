@@ -25,6 +25,7 @@
 #define CRYPTO_ICV_MAX	32
 #define CRYPTO_ALIGN_MAX 16
 #define CRYPTO_AAD_MAX	12
+#define CRYPTO_ROW_MAX	32	/* messages that are sealed at once */
 
 struct crypto_engine;
 struct crypto_sa;
@@ -45,11 +46,18 @@ typedef int (*crypto_seal)(const struct crypto_sa *sa, const struct crypto_messa
 typedef int (*crypto_open)(const struct crypto_sa *sa, const struct crypto_message *message, const uint8_t *icv,
 			   uint8_t *out);
 
+/*
+ * As `seal` would each of up to CRYPTO_ROW_MAX, in place: the output goes to where `from` is. No text of 0 bytes.
+ * 0, or -1.
+ */
+typedef int (*crypto_seal_row)(const struct crypto_sa *sa, const struct crypto_message message[], uint32_t count);
+
 /* What an SA holds of its engine. No key outside `context`. */
 struct crypto_sa {
 	const struct crypto_engine *engine;
 	crypto_seal seal;
 	crypto_open open;
+	crypto_seal_row seal_row;	/* NULL: one by one is as good */
 	void *context;
 	void *iv_context;		/* outbound, CBC: makes IVs; see iv.h */
 	uint32_t salt;			/* as it lies in memory, where there are 4 bytes of it */

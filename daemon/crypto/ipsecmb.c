@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ipsecmb - the fast engine: intel-ipsec-mb's direct calls
+ * ipsecmb - the fast engine: intel-ipsec-mb's direct calls; its jobs are in ipsecmb_jobs.c
  *
  * Theory of operation
  *
@@ -9,9 +9,8 @@
  * thread, so one scratch does for all SAs. The library never makes a system call after init, and has its memory from
  * us.
  */
-#include "crypto.h"
+#include "ipsecmb_jobs.h"
 
-#include <intel-ipsec-mb.h>
 #include <openssl/crypto.h>
 
 static IMB_MGR *ipsecmb;
@@ -191,6 +190,8 @@ static uint16_t ipsecmb_sa_init(struct crypto_sa *sa, const struct ipsp_sa *give
 {
 	size_t i;
 
+	if (!sa->is_aead)
+		return ipsecmb_jobs_init(sa, given);
 	for (i = 0; i < sizeof(ipsecmb_algorithm) / sizeof(ipsecmb_algorithm[0]); i++) {
 		if (strcmp(ipsecmb_algorithm[i].name, given->aead.name))
 			continue;
@@ -202,6 +203,8 @@ static uint16_t ipsecmb_sa_init(struct crypto_sa *sa, const struct ipsp_sa *give
 
 static void ipsecmb_sa_wipe(struct crypto_sa *sa)
 {
+	if (sa->seal_row)
+		ipsecmb_jobs_wipe(sa);
 	crypto_give(sa->context);
 }
 
@@ -220,7 +223,7 @@ static int ipsecmb_init(void)
 	if (!ipsecmb)
 		return -1;
 	init_mb_mgr_auto(ipsecmb, &arch);
-	return arch == IMB_ARCH_NONE || imb_get_errno(ipsecmb) ? -1 : 0;
+	return arch == IMB_ARCH_NONE || imb_get_errno(ipsecmb) ? -1 : ipsecmb_jobs_start(ipsecmb);
 }
 
 const struct crypto_engine crypto_ipsecmb = {

@@ -11,6 +11,7 @@
 
 #define MAC_MAX 64
 #define DES_KEY 8
+#define COUNTER_BLOCK 16
 
 /* ---- MACs ---------------------------------------------------------------------------- */
 
@@ -93,12 +94,14 @@ static int openssl_cipher_begin(const struct crypto_sa *sa, const struct crypto_
 {
 	const struct openssl_context *context = sa->context;
 	const uint8_t *iv = m->iv;
-	crypto_nonce block;
+	uint8_t block[COUNTER_BLOCK];
+	crypto_nonce nonce;
 
 	if (context->is_counter) {
-		block = crypto_nonce_of(sa, m);
-		((uint8_t *)&block)[15] = 1;
-		iv = (const uint8_t *)&block;
+		nonce = crypto_nonce_of(sa, m);
+		memcpy(block, &nonce, sizeof(block));
+		block[15] = 1;
+		iv = block;
 	}
 	return EVP_CipherInit_ex2(context->cipher, NULL, NULL, iv, -1, NULL);
 }

@@ -4,17 +4,17 @@
 #define IPSEC_ADMIT_H
 
 #include "ip.h"
-#include "sad.h"
+#include "bundle.h"
 #include "spd.h"
 
 /* The last one that was admitted: packets of a flow come in runs. Forgotten when a policy or an SA changes. */
 struct admit {
 	struct ipsp_tuple tuple;
-	uint32_t handle;		/* 0: none */
+	uint32_t handle;		/* it came through this one alone; 0: none */
 };
 
 /* 0, or IPSP_DROP_POLICY. The packet has been parsed before; mark and ifindex are its outer packet's. */
-uint16_t admit_packet(struct admit *last, const struct spd *spd, const struct sad_sa *sa, struct ip_bytes inner,
-		      const struct ipsp_packet *outer);
+uint16_t admit_packet(struct admit *last, const struct spd *spd, const struct bundle *through,
+		      struct ip_bytes inner, const struct ipsp_packet *outer);
 
 #endif

@@ -19,30 +19,33 @@ uint32_t beet_skip(const struct segment_plan *plan)
 	return ip_outer_len(plan->ip.family);
 }
 
-/* With the options behind it a multiple of 8. */
-uint32_t beet_pseudo_len(const struct segment_plan *plan)
-{
-	uint32_t options = beet_options_len(plan);
-
-	return options ? BEET_PSEUDO_MAX - (options & 4) : 0;
-}
-
 static uint8_t beet_inside(const struct segment_plan *plan)
 {
 	return plan->packet.at[plan->ip.family == 4 ? 9 : 6];
 }
 
+/*
+ * With the options behind it a multiple of 8. What is itself of protocol 94 gets one without options: the other end would
+ * take its first bytes for one.
+ */
+uint32_t beet_pseudo_len(const struct segment_plan *plan)
+{
+	uint32_t options = beet_options_len(plan);
+
+	if (!options && (plan->ip.family != 4 || beet_inside(plan) != BEET_PROTOCOL))
+		return 0;
+	return BEET_PSEUDO_MAX - (options & 4);
+}
+
 uint8_t beet_next(const struct segment_plan *plan)
 {
-	return beet_options_len(plan) ? BEET_PROTOCOL : beet_inside(plan);
+	return beet_pseudo_len(plan) ? BEET_PROTOCOL : beet_inside(plan);
 }
 
 void beet_pseudo(const struct segment_plan *plan, uint8_t *out)
 {
 	uint32_t options = beet_options_len(plan), len = beet_pseudo_len(plan);
 
-	if (!len)
-		return;
 	out[0] = beet_inside(plan);
 	out[1] = (uint8_t)(options / 8);
 	out[2] = (uint8_t)(len - BEET_PSEUDO);
@@ -117,9 +120,9 @@ static int beet_options(const struct ipsp_sa *sa, uint8_t *text, uint32_t *len, 
 {
 	uint32_t pseudo, options;
 
-	if (*next != BEET_PROTOCOL)
+	if (*next != BEET_PROTOCOL || sa->selector.family != 4)
 		return 0;
-	if (sa->selector.family != 4 || *len < BEET_PSEUDO)
+	if (*len < BEET_PSEUDO)
 		return -1;
 	pseudo = BEET_PSEUDO + text[2];
 	options = text[1] * 8u + (BEET_PSEUDO_MAX - pseudo);

@@ -3,7 +3,7 @@
  * beet - bound end-to-end tunnel (draft-nikander-esp-beet-mode): what a tunnel does, as long as transport mode
  *
  * The inner addresses are the SA's selector's, one each, so the inner IP header is not sent: what of it may change
- * lies in the outer one. IPv4 options go in front of the payload behind a pseudo-header, protocol 94:
+ * lies in the outer one. IPv4 options go in front of the payload behind a pseudo-header, protocol 94, which is IPv4's alone:
  *
  *   | outer IP | SPI | seq | IV | [ next, options' length / 8, pad length, 0, pad | options ] [ payload | ...
  */
@@ -15,7 +15,7 @@
 
 #define BEET_PSEUDO_MAX	8
 
-/* Of the inner packet, what is left away; and what stands for its options, or 0. */
+/* Of the inner packet, what is left away; and what stands in front of its options, or 0. */
 uint32_t beet_skip(const struct segment_plan *plan);
 uint32_t beet_pseudo_len(const struct segment_plan *plan);
 void beet_pseudo(const struct segment_plan *plan, uint8_t *out);

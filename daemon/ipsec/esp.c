@@ -83,28 +83,45 @@ static uint32_t esp_gather(const struct sad_sa *sa, const struct segment_plan *p
 	return text + esp_trailer(esp_pad_len(sa, text), mode_next(sa, plan), out + text);
 }
 
-static uint16_t esp_encrypt(const struct sad_sa *sa, uint64_t number,
-			    const struct segment_plan *plan, const struct segment *s, uint8_t *out)
+/* All that is not the cipher's; the text lies where its ciphertext will. */
+static void esp_write(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+		      const struct segment *s, uint8_t *out, struct esp_sealing *e)
 {
-	uint8_t aad[CRYPTO_AAD_MAX], *text = out + ESP_HEADER + sa->crypto.iv_len;
-	struct crypto_message m = { .from = text, .len = esp_gather(sa, plan, s, text) };
-	uint64_t implicit;
+	uint8_t *text = out + ESP_HEADER + sa->crypto.iv_len;
 
+	e->message = (struct crypto_message){ .from = text, .len = esp_gather(sa, plan, s, text) };
 	esp_header(out, sa->sa.spi, number);
 	crypto_iv(&sa->crypto, number, out + ESP_HEADER);
-	esp_authenticate(sa, number, out, &m, &implicit, aad);
-	return sa->crypto.seal(&sa->crypto, &m, text) ? IPSP_DROP_STACK_ERROR : 0;
+	esp_authenticate(sa, number, out, &e->message, &e->implicit, e->aad);
 }
 
-uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
-		  const struct segment *s, int clear_df, uint8_t *out)
+uint16_t esp_begin(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+		   const struct segment *s, int clear_df, uint8_t *out, struct esp_sealing *e)
 {
 	uint32_t total = esp_sealed_len(sa, plan, s);
 
 	if (total > IP_LENGTH_MAX)
 		return IPSP_DROP_MALFORMED;
 	mode_front(sa, number, plan, s, clear_df, total, out);
-	return esp_encrypt(sa, number, plan, s, out + mode_front_len(sa, plan));
+	esp_write(sa, number, plan, s, out + mode_front_len(sa, plan), e);
+	return 0;
+}
+
+uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+		  const struct segment *s, int clear_df, uint8_t *out)
+{
+	struct esp_sealing e;
+	uint16_t reason = esp_begin(sa, number, plan, s, clear_df, out, &e);
+
+	if (reason)
+		return reason;
+	return sa->crypto.seal(&sa->crypto, &e.message, (uint8_t *)(uintptr_t)e.message.from) ?
+	       IPSP_DROP_STACK_ERROR : 0;
+}
+
+uint16_t esp_seal_row(const struct sad_sa *sa, const struct crypto_message message[], uint32_t count)
+{
+	return sa->crypto.seal_row(&sa->crypto, message, count) ? IPSP_DROP_STACK_ERROR : 0;
 }
 
 /* ---- open ---------------------------------------------------------------------------- */

@@ -27,6 +27,19 @@ uint16_t esp_seal(const struct sad_sa *sa, uint64_t number, const struct segment
 		  const struct segment *segment, int clear_df, uint8_t *out);
 
 /*
+ * The same, but for the cipher: of several packets, whose messages esp_seal_row() then seals together. Only what has no
+ * AEAD is sealed so: its messages point into `out` and nowhere else.
+ */
+struct esp_sealing {
+	struct crypto_message message;
+	uint64_t implicit;
+	uint8_t aad[CRYPTO_AAD_MAX];
+};
+uint16_t esp_begin(const struct sad_sa *sa, uint64_t number, const struct segment_plan *plan,
+		   const struct segment *segment, int clear_df, uint8_t *out, struct esp_sealing *e);
+uint16_t esp_seal_row(const struct sad_sa *sa, const struct crypto_message message[], uint32_t count);
+
+/*
  * `packet`: the whole outer packet. Writes the inner one to `out`, which has room for
  * packet.len bytes and an IPv6 header, and its length to *len. 0, or an IPSP_DROP_*.
  */

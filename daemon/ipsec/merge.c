@@ -91,17 +91,22 @@ static int merge_is_same_tcp(const struct merge *m, const uint8_t *tcp)
 	       !memcmp(tcp + 18, first + 18, m->header_len - m->ip.header_len - 18);
 }
 
+static uint32_t merge_total_len(const struct merge *m, const uint8_t *ip)
+{
+	return m->ip.family == 4 ? ip_get16(ip + 2) : (uint32_t)IP_HEADER6 + ip_get16(ip + 4);
+}
+
+/* Headers whose bytes are the first's, but for what may differ, need no other look. */
 static int merge_continues(const struct merge *m, struct ip_bytes packet)
 {
-	const uint8_t *tcp = packet.at + m->ip.header_len;
-	struct ip_packet ip;
+	const uint8_t *ip = ip_at(packet, 0, m->header_len + 1), *tcp;
 
-	return !ip_parse(packet, &ip) && ip.family == m->ip.family &&
-	       merge_header_len(packet, &ip) == m->header_len &&
-	       packet.len - m->header_len <= m->size && ip_get32(tcp + TCP_SEQ) == m->next &&
-	       merge_is_same_tcp(m, tcp) &&
-	       (ip.family == 4 ? merge_is_same4(m, packet.at) : merge_is_same6(m, packet.at)) &&
-	       merge_checksum_is_right(packet, &ip);
+	if (!ip || packet.len - m->header_len > m->size)
+		return 0;
+	tcp = ip + m->ip.header_len;
+	return (m->ip.family == 4 ? merge_is_same4(m, ip) : merge_is_same6(m, ip)) &&
+	       merge_is_same_tcp(m, tcp) && merge_total_len(m, ip) == packet.len &&
+	       ip_get32(tcp + TCP_SEQ) == m->next && merge_checksum_is_right(packet, &m->ip);
 }
 
 int merge_add(struct merge *m, uint32_t len)
@@ -110,7 +115,7 @@ int merge_add(struct merge *m, uint32_t len)
 	uint32_t payload = len - m->header_len;
 	uint8_t flags;
 
-	if (len <= m->header_len || !merge_continues(m, (struct ip_bytes){ at, len }))
+	if (!merge_continues(m, (struct ip_bytes){ at, len }))
 		return 0;
 	flags = at[m->ip.header_len + TCP_FLAGS];
 	memcpy(at, m->under, m->header_len);

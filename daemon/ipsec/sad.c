@@ -196,10 +196,10 @@ static int sad_matches(const struct ipsp_sa *sa, const struct ipsp_template *t,
 		       const struct ipsp_tuple *tuple)
 {
 	return sa->direction == IPSP_DIR_OUT && !((tuple->mark ^ sa->mark) & sa->mark_mask) &&
-	       sad_fits(sa, t, tuple) && sad_selector_admits(sa, tuple);
+	       (!sa->if_id || sa->if_id == tuple->if_id) && sad_fits(sa, t, tuple) && sad_selector_admits(sa, tuple);
 }
 
-const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t,
+const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t, uint32_t label,
 			       const struct ipsp_tuple *tuple)
 {
 	const struct sad_sa *newest = NULL;
@@ -208,9 +208,25 @@ const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template
 	for (i = 0; i < sad->max; i++) {
 		const struct sad_sa *sa = &sad->sa[i];
 
-		if (sa->handle && (!newest || sa->age > newest->age) &&
+		if (sa->handle && sa->sa.label == label && (!newest || sa->age > newest->age) &&
 		    sad_matches(&sa->sa, t, tuple))
 			newest = sa;
 	}
 	return newest;
+}
+
+static int sad_is_opener(const struct ipsp_sa *sa, const struct ipsp_tuple *tuple, const uint8_t spi[4])
+{
+	return sa->direction == IPSP_DIR_IN && sa->protocol == tuple->protocol && sa->family == tuple->family &&
+	       !memcmp(&sa->spi, spi, 4) && !memcmp(sa->destination, tuple->destination, 16) && !sa->encap_source;
+}
+
+int sad_opens(const struct sad *sad, const struct ipsp_tuple *tuple, const uint8_t spi[4])
+{
+	uint32_t i;
+
+	for (i = 0; i < sad->max; i++)
+		if (sad->sa[i].handle && sad_is_opener(&sad->sa[i].sa, tuple, spi))
+			return 1;
+	return 0;
 }

@@ -33,8 +33,10 @@ void sad_clear(struct sad *sad);
 const struct sad_sa *sad_find(const struct sad *sad, uint32_t handle);
 /* Is it of the kind, and between the addresses, that this template asks for? */
 int sad_fits(const struct ipsp_sa *sa, const struct ipsp_template *t, const struct ipsp_tuple *tuple);
-/* The newest outbound SA that this template of a policy means for this packet. */
-const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t,
+/* The newest outbound SA that this template of a policy with that label means for this packet. */
+const struct sad_sa *sad_match(const struct sad *sad, const struct ipsp_template *t, uint32_t label,
 			       const struct ipsp_tuple *tuple);
+/* Is there an inbound SA of the packet's destination and protocol, and this SPI, without UDP? */
+int sad_opens(const struct sad *sad, const struct ipsp_tuple *tuple, const uint8_t spi[4]);
 
 #endif

@@ -9,23 +9,32 @@ size_t spd_arena_size(uint32_t max)
 	return arena_cost(max, sizeof(struct ipsp_policy_entry));
 }
 
-int spd_init(struct spd *spd, struct arena *arena, uint32_t max)
+void spd_clear(struct spd *spd)
 {
 	spd->count = 0;
+	memset(spd->has, 0, sizeof(spd->has));
+}
+
+int spd_init(struct spd *spd, struct arena *arena, uint32_t max)
+{
+	spd_clear(spd);
 	spd->max = max;
 	spd->entry = arena_take(arena, max, sizeof(*spd->entry));
 	return spd->entry ? 0 : -1;
 }
 
-void spd_clear(struct spd *spd)
+/* Most policies are new: then no other is looked at. */
+static uint32_t spd_kind(uint32_t index)
 {
-	spd->count = 0;
+	return (index ^ index >> 16) % SPD_KINDS;
 }
 
 static void spd_remove(struct spd *spd, uint32_t index)
 {
-	uint32_t i;
+	uint32_t i, kind = spd_kind(index);
 
+	if (!(spd->has[kind / 64] >> kind % 64 & 1))
+		return;
 	for (i = 0; i < spd->count && spd->entry[i].protect.index != index; i++)
 		;
 	if (i == spd->count)
@@ -37,7 +46,7 @@ static void spd_remove(struct spd *spd, uint32_t index)
 /* Behind all of its priority. */
 static int spd_insert(struct spd *spd, const struct ipsp_policy_entry *entry)
 {
-	uint32_t i = spd->count;
+	uint32_t i = spd->count, kind;
 
 	if (spd->count == spd->max)
 		return -1;
@@ -46,6 +55,8 @@ static int spd_insert(struct spd *spd, const struct ipsp_policy_entry *entry)
 	memmove(&spd->entry[i + 1], &spd->entry[i], (spd->count - i) * sizeof(*spd->entry));
 	spd->entry[i] = *entry;
 	spd->count++;
+	kind = spd_kind(entry->protect.index);
+	spd->has[kind / 64] |= 1ull << kind % 64;
 	return 0;
 }
 

@@ -6,10 +6,13 @@
 #include "arena.h"
 #include "ipsec_port_selector.h"
 
+#define SPD_KINDS	65536u
+
 struct spd {
 	struct ipsp_policy_entry *entry;	/* by (priority, age) */
 	uint32_t count;
 	uint32_t max;
+	uint64_t has[SPD_KINDS / 64];		/* a bit for each kind of index; some of what is no more */
 };
 
 size_t spd_arena_size(uint32_t max);

@@ -2,6 +2,7 @@
 #include "transform.h"
 #include "admit.h"
 #include "ah.h"
+#include "bundle.h"
 #include "esp.h"
 #include "merge.h"
 #include "sad.h"
@@ -21,7 +22,7 @@ struct transform {
 	struct merge merge;
 	struct run {			/* the answer that merge's packet is in */
 		struct ipsp_record *up;
-		uint32_t handle;
+		uint32_t handle, mark, if_id, ifindex;	/* of its first packet */
 		uint32_t sealed;	/* length of the first ESP packet: no other is longer */
 	} run;
 };
@@ -160,25 +161,22 @@ static void classify_hold(struct turn *turn, const struct ipsp_policy_entry *pol
 static void classify_apply(struct transform *t, struct turn *turn,
 			   const struct ipsp_policy_entry *policy, const struct ipsp_tuple *tuple)
 {
-	const struct sad_sa *sa;
+	struct bundle bundle;
+	uint16_t reason = bundle_match(&bundle, &t->sad, policy, tuple);
+	uint32_t i;
 
-	if (policy->templates != 1) {
-		answer_drop(turn, IPSP_DROP_UNSUPPORTED);
+	if (reason == IPSP_DROP_NO_SA && policy->acquire) {
+		classify_hold(turn, policy, tuple);
 		return;
 	}
-	sa = sad_match(&t->sad, &policy->template_[0], tuple);
-	if (!sa) {
-		if (policy->template_[0].optional)
-			turn->answer->verdict = IPSP_VERDICT_BYPASS;
-		else if (policy->acquire)
-			classify_hold(turn, policy, tuple);
-		else
-			answer_drop(turn, IPSP_DROP_NO_SA);
+	if (reason) {
+		answer_drop(turn, reason);
 		return;
 	}
-	turn->answer->verdict = IPSP_VERDICT_CLASSIFY;
-	turn->answer->handle[0] = sa->handle;
-	turn->answer->handles = 1;
+	turn->answer->verdict = bundle.count ? IPSP_VERDICT_CLASSIFY : IPSP_VERDICT_BYPASS;
+	turn->answer->handles = bundle.count;
+	for (i = 0; i < bundle.count; i++)
+		turn->answer->handle[i] = bundle.sa[i]->handle;
 }
 
 static void transform_classify(struct transform *t, struct turn *turn)
@@ -197,6 +195,7 @@ static void transform_classify(struct transform *t, struct turn *turn)
 	tuple.ifindex = turn->packet->ifindex;
 	tuple.if_id = turn->packet->if_id;
 	tuple.mark = turn->packet->mark;
+	tuple.label = turn->packet->label;
 	policy = spd_find(&t->spd, &tuple);
 	if (policy && policy->action == IPSP_POLICY_APPLY)
 		classify_apply(t, turn, policy, &tuple);
@@ -256,6 +255,41 @@ static uint16_t protect_segments(struct turn *turn, const struct sad_sa *sa,
 	return 0;
 }
 
+/* So many segments at once as the engine takes: each is written, then all are sealed. */
+static uint16_t protect_rows(struct turn *turn, const struct sad_sa *sa, const struct segment_plan *plan)
+{
+	struct crypto_message row[CRYPTO_ROW_MAX];
+	uint64_t number = turn->packet->stamp[0].first;
+	uint32_t i, len = 0, first = 0, count = 0;
+	uint8_t *out = turn->out;
+	struct esp_sealing sealing;
+	struct segment segment;
+	uint16_t reason = 0;
+
+	for (i = 0; i < plan->count && !reason; i++, out += len) {
+		segment_make(plan, i, &segment);
+		len = esp_sealed_len(sa, plan, &segment);
+		if (!i)
+			first = len;
+		reason = esp_begin(sa, number + i, plan, &segment, plan->too_big, out, &sealing);
+		row[count++] = sealing.message;
+		if (reason || (count < CRYPTO_ROW_MAX && i + 1 < plan->count))
+			continue;
+		reason = esp_seal_row(sa, row, count);
+		count = 0;
+	}
+	if (!reason)
+		answer_packets(turn, plan->count, first, (uint32_t)(out - turn->out));
+	return reason;
+}
+
+static uint16_t protect_all(struct turn *turn, const struct sad_sa *sa, const struct segment_plan *plan)
+{
+	if (plan->count > 1 && sa->crypto.seal_row && sa->sa.protocol == IP_ESP)
+		return protect_rows(turn, sa, plan);
+	return protect_segments(turn, sa, plan);
+}
+
 static void transform_protect(struct transform *t, struct turn *turn)
 {
 	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
@@ -278,7 +312,7 @@ static void transform_protect(struct transform *t, struct turn *turn)
 		return;
 	}
 	if (!reason)
-		reason = protect_segments(turn, sa, &plan);
+		reason = protect_all(turn, sa, &plan);
 	if (reason)
 		answer_drop(turn, reason);
 }
@@ -288,14 +322,32 @@ static void transform_protect(struct transform *t, struct turn *turn)
 static uint16_t unprotect_open(struct transform *t, const struct turn *turn, uint8_t *out,
 			       uint32_t *len)
 {
-	const struct ipsp_stamp *stamp = &turn->packet->stamp[0];
-	const struct sad_sa *sa = sad_find(&t->sad, stamp->handle);
+	struct bundle bundle;
+	uint16_t reason = bundle_read(&bundle, &t->sad, turn->packet);
+
+	if (reason)
+		return reason;
+	return protocol_of(bundle.sa[0])->open(bundle.sa[0], turn->packet->stamp[0].first, turn->data, out, len);
+}
+
+/* What is opened again is asked of when nothing more of it is. */
+static uint16_t unprotect_admit(struct transform *t, const struct turn *turn, const uint8_t *out, uint32_t len)
+{
+	const struct ip_bytes inner = { out, len };
+	struct bundle bundle;
 	uint16_t reason;
 
-	if (!sa || sa->sa.direction != IPSP_DIR_IN)
-		return IPSP_DROP_NO_SA;
-	reason = protocol_of(sa)->open(sa, stamp->first, turn->data, out, len);
-	return reason ? reason : admit_packet(&t->admit, &t->spd, sa, (struct ip_bytes){ out, *len }, turn->packet);
+	if (bundle_goes_on(&t->sad, inner))
+		return 0;
+	reason = bundle_read(&bundle, &t->sad, turn->packet);
+	return reason ? reason : admit_packet(&t->admit, &t->spd, &bundle, inner, turn->packet);
+}
+
+/* All that policies ask besides the inner packet's own headers. */
+static int run_is_alike(const struct run *run, const struct ipsp_packet *packet)
+{
+	return packet->stamp[0].handle == run->handle && packet->ifindex == run->ifindex &&
+	       packet->if_id == run->if_id && packet->mark == run->mark;
 }
 
 /* The ticket right behind the run's last one, of its handle, to be written right behind it. */
@@ -307,8 +359,8 @@ static int run_is_continued(const struct transform *t, const struct turn *turn)
 	       merge_has_room(&t->merge, turn->data.len) &&
 	       (const uint8_t *)turn->up == (const uint8_t *)up + up->len &&
 	       turn->down->ticket == up->ticket + 2 &&
-	       !(turn->down->flags & IPSP_RECF_NOMERGE) && turn->data.len <= t->run.sealed &&
-	       turn->packet->stamp[0].handle == t->run.handle;
+	       !(turn->down->flags & (IPSP_RECF_NOMERGE | IPSP_RECF_BEGIN)) && turn->data.len <= t->run.sealed &&
+	       run_is_alike(&t->run, turn->packet);
 }
 
 static void run_open(struct transform *t, const struct turn *turn)
@@ -316,7 +368,10 @@ static void run_open(struct transform *t, const struct turn *turn)
 	merge_open(&t->merge, turn->out, turn->len);
 	if (turn->down->flags & IPSP_RECF_NOMERGE)
 		t->merge.ended = 1;
-	t->run = (struct run){ turn->up, turn->packet->stamp[0].handle, turn->data.len };
+	t->run = (struct run){
+		.up = turn->up, .handle = turn->packet->stamp[0].handle, .mark = turn->packet->mark,
+		.if_id = turn->packet->if_id, .ifindex = turn->packet->ifindex, .sealed = turn->data.len,
+	};
 }
 
 static void run_grow(struct transform *t, const struct turn *turn)
@@ -331,13 +386,36 @@ static void run_grow(struct transform *t, const struct turn *turn)
 	answer->segment_len = t->merge.len;
 }
 
+/* A run that lies behind the end as a whole is looked at where it began. */
+static void run_unwrap(struct transform *t, const struct ipsp_ring *ring)
+{
+	if ((uint8_t *)t->run.up < ring->base + ring->size)
+		return;
+	t->run.up = (struct ipsp_record *)((uint8_t *)t->run.up - ring->size);
+	t->merge.packet -= ring->size;
+}
+
+void *transform_place(struct transform *t, const struct ipsp_ring *ring, void *up)
+{
+	uint8_t *behind;
+
+	if (!t->merge.packet)
+		return up;
+	run_unwrap(t, ring);
+	behind = (uint8_t *)t->run.up + t->run.up->len;
+	return behind == (uint8_t *)up + ring->size ? behind : up;
+}
+
 void transform_flush(struct transform *t)
 {
 	if (t->merge.packet)
 		merge_close(&t->merge, &((struct ipsp_answer *)(t->run.up + 1))->offload);
 }
 
-/* Part of the run now, or deciphered in its place for an answer of its own. */
+/*
+ * Part of the run now, or deciphered in its place for an answer of its own. What is part of it has the names
+ * of the first packet, which was admitted.
+ */
 static int run_continue(struct transform *t, struct turn *turn)
 {
 	uint8_t *place = merge_place(&t->merge);
@@ -349,6 +427,8 @@ static int run_continue(struct transform *t, struct turn *turn)
 		return 1;
 	}
 	merge_refuse(&t->merge, turn->out, turn->len);
+	if (!turn->reason)
+		turn->reason = unprotect_admit(t, turn, turn->out, turn->len);
 	return 0;
 }
 
@@ -367,6 +447,8 @@ static void transform_unprotect(struct transform *t, struct turn *turn)
 {
 	if (!turn->opened)
 		turn->reason = unprotect_open(t, turn, turn->out, &turn->len);
+	if (!turn->opened && !turn->reason)
+		turn->reason = unprotect_admit(t, turn, turn->out, turn->len);
 	if (turn->reason) {
 		answer_drop(turn, turn->reason);
 		return;
@@ -523,6 +605,7 @@ size_t transform_answer(struct transform *t, const struct ipsp_record *down, voi
 	if (type && type->ticket)
 		return transform_ticket(t, type, down, up);
 	t->admit.handle = 0;
+	t->merge.ended = 1;		/* what comes behind it is judged anew */
 	reason = type ? type->control(t, down) : IPSP_DROP_UNSUPPORTED;
 	return reason ? transform_note(up, reason) : 0;
 }

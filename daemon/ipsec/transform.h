@@ -27,6 +27,7 @@
 #include "ipsec_port.h"
 #include "arena.h"
 
+struct ipsp_ring;
 struct transform;
 
 struct transform_config {
@@ -61,6 +62,12 @@ size_t transform_room(const struct ipsp_record *down);
  */
 size_t transform_answer(struct transform *transform, const struct ipsp_record *down,
 			void *up, size_t room);
+
+/*
+ * Where a record is to be written for which the ring has reserved `up`: a run that has passed the
+ * ring's end goes on behind it, in the alias.
+ */
+void *transform_place(struct transform *transform, const struct ipsp_ring *ring, void *up);
 
 /* Before what was written is handed in: finishes the answer that might still have grown. */
 void transform_flush(struct transform *transform);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * acquire.c - what the compartment needs an SA for, as ACQUIRE to the IKE daemons
+ * acquire.c - what a compartment needs an SA for, as ACQUIRE to the IKE daemons
  *
- * A second port, on which a request is always out: the manager replies when there is something. As in the kernel a
- * larval SA without SPI stands for the exchange: while it is there the same is not asked again, a new SA of its kind
- * takes its place, and its end is told by EXPIRE.
+ * A second port of each, on which a request is always out: the manager replies when there is something. As in the
+ * kernel a larval SA without SPI stands for the exchange: while it is there the same is not asked again, a new SA of
+ * its kind takes its place, and its end is told by EXPIRE.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -81,6 +81,7 @@ static struct keyd_sa *acquire_larval(struct keyd *k, const struct keyd_policy *
 	sa->info = *info;
 	sa->mark = p->mark;
 	sa->if_id = p->if_id;
+	sa->label = p->label;			/* the packet's: it would not be the policy's otherwise */
 	sa->info.seq = ++k->store->next_seq ?: ++k->store->next_seq;
 	store_named(k, sa);
 	sa->state = SA_LARVAL;
@@ -89,7 +90,7 @@ static struct keyd_sa *acquire_larval(struct keyd *k, const struct keyd_policy *
 
 /* ---- ACQUIRE ------------------------------------------------------------------------------ */
 
-static struct nl_msg *acquire_message(const struct keyd_policy *p, const struct keyd_sa *sa)
+struct nl_msg *acquire_message(const struct keyd_policy *p, const struct xfrm_user_acquire *about)
 {
 	struct nl_msg *m = nlmsg_alloc_size(4096);
 	struct xfrm_user_acquire *a;
@@ -99,101 +100,106 @@ static struct nl_msg *acquire_message(const struct keyd_policy *p, const struct 
 		return NULL;
 	}
 	a = nlmsg_data(nlmsg_hdr(m));
-	a->id = sa->info.id;
-	a->saddr = sa->info.saddr;
-	a->sel = sa->info.sel;
+	*a = *about;
 	a->policy = p->info;
-	a->aalgos = p->template_[0].aalgos;
-	a->ealgos = p->template_[0].ealgos;
-	a->calgos = p->template_[0].calgos;
-	a->seq = sa->info.seq;
 	policy_message_attributes(m, p);
 	return m;
 }
 
+static struct nl_msg *acquire_about(const struct keyd_policy *p, const struct keyd_sa *sa)
+{
+	const struct xfrm_user_tmpl *t = &p->template_[0];
+	const struct xfrm_user_acquire about = {
+		.id = sa->info.id, .saddr = sa->info.saddr, .sel = sa->info.sel, .seq = sa->info.seq,
+		.aalgos = t->aalgos, .ealgos = t->ealgos, .calgos = t->calgos,
+	};
+
+	return acquire_message(p, &about);
+}
+
 static struct keyd_policy *acquire_policy(struct keyd *k, __u32 index)
 {
-	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+	struct keyd_policy *at = NULL;
 
-	for (; at < end; at++)
-		if (at->state == SA_VALID && at->info.index == index)
+	while ((at = store_find_index(k, index, at)))
+		if (at->state == SA_VALID)
 			return at->info.dir == XFRM_POLICY_OUT && at->templates ? at : NULL;
 	return NULL;
 }
 
-static void acquire_ask(struct keyd *k, const struct wanted *w)
+static void acquire_ask(struct keyd *k, const struct keyd_compartment *c, const struct wanted *w)
 {
 	const struct keyd_policy *p = acquire_policy(k, w->policy);
 	struct xfrm_usersa_info info;
 	struct xfrm_selector s;
 	struct keyd_sa *sa;
 
-	if (!p || acquire_selector(&s, w, strchr(w->src, ':') ? AF_INET6 : AF_INET))
+	if (!p || strcmp(p->compartment, c->name) || acquire_selector(&s, w, strchr(w->src, ':') ? AF_INET6 : AF_INET))
 		return;
 	acquire_info(&info, p, &s);
-	if (sa_find_asked(k, &info, &p->mark, p->if_id))
+	if (sa_find_asked(k, &info, &p->mark, p->if_id, &p->label))
 		return;
 	sa = acquire_larval(k, p, &info);
 	if (sa)
-		relay_multicast(k, XFRMNLGRP_ACQUIRE, acquire_message(p, sa));
+		relay_multicast(k, XFRMNLGRP_ACQUIRE, acquire_about(p, sa));
 }
 
-void acquire_line(struct keyd *k, const char *line)
+void acquire_line(struct keyd *k, const struct keyd_compartment *c, const char *line)
 {
 	struct wanted w = { 0 };
 
 	if (sscanf(line, "policy %u src %45s dst %45s proto %u ports %u sport %u dport %u dev %u if_id %u mark %u",
 		   &w.policy, w.src, w.dst, &w.proto, &w.ports, &w.sport, &w.dport, &w.dev, &w.if_id, &w.mark) == 10)
-		acquire_ask(k, &w);
+		acquire_ask(k, c, &w);
 }
 
 /* ---- the port ----------------------------------------------------------------------------- */
 
-static void acquire_close(struct keyd *k)
+static void acquire_close(struct keyd_compartment *c)
 {
-	if (k->acquire >= 0)
-		close(k->acquire);
-	k->acquire = -1;
-	k->acquire_retry = time(NULL) + ACQUIRE_RETRY;
+	if (c->acquire >= 0)
+		close(c->acquire);
+	c->acquire = -1;
+	c->acquire_retry = time(NULL) + ACQUIRE_RETRY;
 }
 
-static int acquire_send(struct keyd *k)
+static int acquire_send(struct keyd_compartment *c)
 {
 	static const char *const wait[] = { "acquire", "wait" };
 
-	return device_send(k->acquire, 0, 0, wait, 2);
+	return device_send(c->acquire, 0, 0, wait, 2);
 }
 
-void acquire_open(struct keyd *k)
+void acquire_open(struct keyd *k, struct keyd_compartment *c)
 {
-	if (k->acquire >= 0 || time(NULL) < k->acquire_retry)
+	if (c->acquire >= 0 || time(NULL) < c->acquire_retry)
 		return;
-	k->acquire = opener_ask(k->opener, k->compartment);
-	if (k->acquire < 0 || device_attach(k->acquire, IPSP_ROLE_ADMIN, 0) || acquire_send(k))
-		acquire_close(k);
+	c->acquire = opener_ask(k, c);
+	if (c->acquire < 0 || device_attach(c->acquire, IPSP_ROLE_ADMIN, 0) || acquire_send(c))
+		acquire_close(c);
 }
 
 /* No manager any more, or another one: that one is asked. */
-void acquire_lost(struct keyd *k)
+void acquire_lost(struct keyd *k, struct keyd_compartment *c)
 {
-	acquire_close(k);
-	k->acquire_retry = 0;
-	acquire_open(k);
+	acquire_close(c);
+	c->acquire_retry = 0;
+	acquire_open(k, c);
 }
 
-void acquire_readable(struct keyd *k)
+void acquire_readable(struct keyd *k, struct keyd_compartment *c)
 {
 	static struct device_reply reply;
 	char *line, *end;
 
-	if (device_receive(k->acquire, &reply) || reply.status) {
-		acquire_close(k);
+	if (device_receive(c->acquire, &reply) || reply.status) {
+		acquire_close(c);
 		return;
 	}
-	if (acquire_send(k))
-		acquire_close(k);
+	if (acquire_send(c))
+		acquire_close(c);
 	for (line = reply.text; (end = strchr(line, '\n')); line = end + 1) {
 		*end = '\0';
-		acquire_line(k, line);
+		acquire_line(k, c, line);
 	}
 }

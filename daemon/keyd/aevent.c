@@ -38,6 +38,17 @@ static void aevent_count(struct keyd_sa *sa, const struct xfrm_lifetime_cur *giv
 	sa->info.curlft = *given;
 }
 
+/* As long as the window that is there; an SA without one takes none, and is not asked. */
+static bool aevent_window_fits(const struct keyd_sa *sa, const struct nlattr *a)
+{
+	const struct xfrm_replay_state_esn *esn = a ? nla_data(a) : NULL, *old = (const void *)sa->esn.at;
+
+	if (!esn || !sa->esn.size)
+		return true;
+	return esn->bmp_len == old->bmp_len && (size_t)nla_len(a) >= sizeof(*esn) + esn->bmp_len * sizeof(esn->bmp[0]) &&
+	       esn->replay_window <= esn->bmp_len * sizeof(esn->bmp[0]) * 8;
+}
+
 int aevent_new(struct request *r)
 {
 	struct nlattr **a = r->attr;
@@ -51,13 +62,13 @@ int aevent_new(struct request *r)
 	sa = aevent_sa(r);
 	if (!sa)
 		return -ESRCH;
-	if (sa->state != SA_VALID ||
-	    (a[XFRMA_REPLAY_ESN_VAL] && (__u32)nla_len(a[XFRMA_REPLAY_ESN_VAL]) != sa->esn.size))
+	if (sa->state != SA_VALID || !aevent_window_fits(sa, a[XFRMA_REPLAY_ESN_VAL]))
 		return -EINVAL;
 	if (a[XFRMA_LTIME_VAL])
 		aevent_count(sa, nla_data(a[XFRMA_LTIME_VAL]));
 	sa->replay_maxage = request_u32(r, XFRMA_ETIMER_THRESH, sa->replay_maxage);
 	sa->replay_maxdiff = request_u32(r, XFRMA_REPLAY_THRESH, sa->replay_maxdiff);
+	sa->mapping_maxage = request_u32(r, XFRMA_MTIMER_THRESH, sa->mapping_maxage);
 	relay_multicast(r->k, XFRMNLGRP_AEVENTS, sa_message_ae(sa, XFRM_AE_CU, r->head->nlmsg_pid,
 							      r->head->nlmsg_seq));
 	return 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * keyd.h - ipsec-port-keyd: speaks XFRM netlink with IKE daemons and `ip xfrm`, and fills a
- * compartment's databases by its manager's words
+ * keyd.h - ipsec-port-keyd: speaks XFRM netlink with IKE daemons and `ip xfrm`, and fills the databases
+ * of compartments by the words of their managers
  *
  *   main         options, privileges, the loop
  *   relay        messages of /dev/ipsec-port/xfrm
  *   request      one request: its attributes, the table of handlers, its acknowledgement
+ *   hand         the request in hand, kept for who comes after us
  *   store        what XFRM knows and the compartment does not, in a file of /run: survives us
+ *   ages         its entries by age
  *   sa           NEWSA ... FLUSHSA, ALLOCSPI, EXPIRE
  *   sa_message   an SA as netlink tells it
  *   sa_words     an SA as the manager is told it
@@ -15,9 +17,13 @@
  *   aevent       NEWAE, GETAE
  *   info         counts of both databases
  *   lifetime     what expires by time, bytes, packets
+ *   label        security contexts
  *   mapping      what comes from behind a NAT that gave it another name
  *   acquire      what a policy needs an SA for: ACQUIRE
- *   compartment  requests to the manager
+ *   acquire_request    ACQUIRE from outside
+ *   compartments the list of those that are served
+ *   place        in which of them an SA or a policy lies
+ *   compartment  requests to a manager
  *   opener       opens ports for the unprivileged part
  *   jail         the system calls that are left to it
  *
@@ -36,9 +42,12 @@
 #include "ipsec_port.h"
 
 #define KEYD_SA_DIR	33		/* XFRMA_SA_DIR of newer kernels */
+#define KEYD_ENCAP_ESPINTCP 7		/* TCP_ENCAP_ESPINTCP of the kernel's own header */
 #define KEYD_ATTR_MAX	KEYD_SA_DIR
 #define KEYD_BYTES_MAX	640		/* of an algorithm or an ESN window, name included */
 #define KEYD_TEXT_MAX	256
+#define KEYD_COMPARTMENTS_MAX 64
+#define KEYD_PLACES_MAX	1024
 #define SA_LARVAL_SECONDS 30		/* as net.core.xfrm_acq_expires */
 #ifndef XFRM_MAX_DEPTH
 #define XFRM_MAX_DEPTH	6		/* the kernel's own header has it */
@@ -53,11 +62,17 @@ struct keyd_bytes {
 	__u8 at[KEYD_BYTES_MAX];
 };
 
+struct keyd_label {
+	__u32 len;			/* as it was given, with its NUL or without; 0: none */
+	char context[IPSP_LABEL_MAX];
+};
+
 /* Entries begin zeroed; `state` is written last and cleared first: a torn one is none. */
 struct keyd_sa {
 	__u32 state;			/* SA_* */
 	__u32 soft_told;		/* the soft expiry was told */
 	uint64_t id;			/* its age: later ones are greater */
+	char compartment[IPSP_NAME_MAX];	/* where it lies; a larval one lies nowhere */
 	struct xfrm_usersa_info info;	/* curlft: as last read */
 	struct xfrm_lifetime_cur before;	/* what a predecessor of the same SA had counted */
 	struct xfrm_mark mark, set_mark;
@@ -70,6 +85,7 @@ struct keyd_sa {
 	__u32 if_id, extra_flags, tfc_pad, mapping_maxage;
 	__u32 replay_maxage, replay_maxdiff;
 	__u32 direction;		/* XFRMA_SA_DIR, 0: not given */
+	struct keyd_label label;
 	__be16 peer_port, told_port;	/* ESP in UDP, inbound: where it comes from, ... */
 	xfrm_address_t peer, told_peer;	/* ... and where the last MAPPING said so */
 	uint64_t mapping_time;		/* of that one */
@@ -79,10 +95,19 @@ struct keyd_policy {
 	__u32 state;			/* SA_NONE, SA_CHANGING, SA_VALID */
 	__u32 soft_told;
 	uint64_t id;
+	char compartment[IPSP_NAME_MAX];	/* where it lies */
 	struct xfrm_userpolicy_info info;
 	struct xfrm_mark mark;
 	__u32 if_id, templates;
+	struct keyd_label label;
 	struct xfrm_user_tmpl template_[XFRM_MAX_DEPTH];
+};
+
+/* See hand.c. On a page of its own, so that a head is written whole or not at all. */
+struct keyd_hand {
+	_Alignas(4096) char bytes[sizeof(struct ipsp_xfrm) + IPSP_XFRM_MAX];
+	__u32 is_decided, is_over, tries;
+	int32_t err;			/* what it is answered with, once decided */
 };
 
 struct keyd_store {
@@ -94,17 +119,38 @@ struct keyd_store {
 	__u32 next_seq;
 	struct xfrmu_spdhthresh threshold[2];	/* IPv4, IPv6 */
 	struct xfrm_userpolicy_default default_;
+	struct keyd_hand hand;
 	/* keyd_sa[sas_max], keyd_policy[policies_max] */
+};
+
+struct keyd_compartment {
+	char name[IPSP_NAME_MAX];
+	int port;			/* its port, role admin; -1: not open */
+	int acquire;			/* the same, with a request that waits; -1: not open */
+	int64_t acquire_retry;		/* seconds, when to try again */
+	int64_t silent_until;		/* the same: its manager did not reply */
+};
+
+/* A line of the file of places: each condition that is given must be met. */
+struct keyd_place {
+	__u8 family;			/* of the prefixes: 4 or 6; 0: any */
+	__u8 from[16], to[16], from_bits, to_bits;
+	__u8 proto;			/* 0: any */
+	__u8 has_if_id, has_reqid;
+	__u32 mark, mask;
+	__u32 if_id, reqid;
+	char label[IPSP_LABEL_MAX];	/* "": any */
+	char compartment[IPSP_NAME_MAX];
 };
 
 struct keyd {
 	int relay;			/* /dev/ipsec-port/xfrm */
 	int opener;			/* who opens ports */
-	int port;			/* of the compartment, role admin; -1: not open */
-	int acquire;			/* the same, with a request that waits; -1: not open */
-	int64_t acquire_retry;		/* seconds, when to try again */
-	const char *compartment;
+	struct keyd_compartment compartment[KEYD_COMPARTMENTS_MAX];	/* the first is the default one */
+	struct keyd_place place[KEYD_PLACES_MAX];
+	__u32 compartments, places;
 	struct keyd_store *store;
+	bool labels;			/* a security module here labels sockets */
 	bool over;
 };
 
@@ -126,6 +172,15 @@ uint32_t request_u32(const struct request *r, int type, uint32_t otherwise);
 void request_mark(const struct request *r, struct xfrm_mark *mark);
 void request_serve(struct keyd *k, struct ipsp_xfrm *x);
 
+/* hand.c */
+struct ipsp_xfrm *hand_message(struct keyd *k);
+void hand_decide(struct keyd *k, int err);	/* in front of what cannot be taken back; the first one counts */
+void hand_over(struct keyd *k);			/* it was answered */
+void hand_recover(struct keyd *k);		/* after the databases */
+bool hand_added(struct keyd *k, const struct keyd_sa *sa);	/* what was decided is that it is there */
+bool hand_put(struct keyd *k, const struct keyd_policy *p);
+bool hand_migrates(struct keyd *k);
+
 /* relay.c */
 int relay_open(void);				/* descriptor or -errno */
 void relay_readable(struct keyd *k);
@@ -142,9 +197,17 @@ struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
 struct keyd_policy *store_new_policy(struct keyd *k);
 void store_free_sa(struct keyd *k, struct keyd_sa *sa);
 void store_free_policy(struct keyd *k, struct keyd_policy *p);
-/* Once its SPI is written; the next one of that SPI behind `after` (NULL: the first). */
+/* Once its SPI, its reqid and its limits are written; the next one of that SPI behind `after` (NULL: the first). */
 void store_named(struct keyd *k, const struct keyd_sa *sa);
 struct keyd_sa *store_find_spi(struct keyd *k, __be32 spi, const struct keyd_sa *after);
+struct keyd_sa *store_find_reqid(struct keyd *k, __u32 reqid, const struct keyd_sa *after);	/* 0: all */
+struct keyd_sa *store_find_larval(struct keyd *k, const struct keyd_sa *after);
+struct keyd_sa *store_find_watched(struct keyd *k, const struct keyd_sa *after);	/* and some that need not be */
+/* Once its selector and its index are written; the next one that may be it. */
+void store_named_policy(struct keyd *k, const struct keyd_policy *p);
+__u32 store_sum(const struct xfrm_selector *s);
+struct keyd_policy *store_find_selector(struct keyd *k, __u32 sum, const struct keyd_policy *after);
+struct keyd_policy *store_find_index(struct keyd *k, __u32 index, const struct keyd_policy *after);
 /* The youngest one that is older than `below` (0: the youngest of all), NULL: none. */
 struct keyd_sa *store_next_sa(struct keyd *k, uint64_t below);
 struct keyd_policy *store_next_policy(struct keyd *k, uint64_t below);
@@ -166,10 +229,11 @@ bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 famil
 
 /* The larval one that stands for an exchange about such a state, and has no SPI yet. */
 struct keyd_sa *sa_find_asked(struct keyd *k, const struct xfrm_usersa_info *like, const struct xfrm_mark *mark,
-			      __u32 if_id);
+			      int64_t if_id, const struct keyd_label *label);		/* below 0: of any */
 
 /* sa_verify.c */
 int sa_verify(struct request *r, const struct xfrm_usersa_info *info);
+int sa_verify_context(struct request *r);		/* of a policy's, too */
 
 /* sa_message.c; usage is read from the compartment before */
 enum keys { KEYS_HIDDEN, KEYS_TOLD };
@@ -199,11 +263,11 @@ int policy_default_get(struct request *r);
 int policy_default_set(struct request *r);
 void policy_recover(struct keyd *k);
 struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector);
+void policy_take(struct keyd_policy *p, const struct request *r, const struct xfrm_userpolicy_info *info);
 /* policy_verify.c */
 int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info);
-int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
-			    const struct xfrm_userpolicy_info *info);
 int policy_verify_type(struct request *r);
+bool policy_is_sub(const struct request *r);
 /* policy_message.c */
 /* Asks for the use of the SAs that serve p; messages tell what was known last. */
 void policy_read_use(struct keyd *k, const struct keyd_policy *p);
@@ -212,10 +276,16 @@ struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16
 			      __u32 seq, int flags);
 
 /* acquire.c */
-void acquire_open(struct keyd *k);		/* if it is not, and it is time */
-void acquire_readable(struct keyd *k);
-void acquire_lost(struct keyd *k);
-void acquire_line(struct keyd *k, const char *line);	/* one thing that the manager needs an SA for */
+void acquire_open(struct keyd *k, struct keyd_compartment *c);	/* if it is not, and it is time */
+void acquire_readable(struct keyd *k, struct keyd_compartment *c);
+void acquire_lost(struct keyd *k, struct keyd_compartment *c);
+/* For the daemons: id, address, selector, algorithms and number of `about`, all else of p; or NULL. */
+struct nl_msg *acquire_message(const struct keyd_policy *p, const struct xfrm_user_acquire *about);
+/* One thing that the manager of c needs an SA for. */
+void acquire_line(struct keyd *k, const struct keyd_compartment *c, const char *line);
+
+/* acquire_request.c */
+int acquire_request(struct request *r);
 
 /* migrate.c, aevent.c, info.c */
 int migrate_new(struct request *r);
@@ -226,15 +296,17 @@ int info_spd(struct request *r);
 int info_spd_set(struct request *r);
 
 /* lifetime.c */
+bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l);
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
 
 /* mapping.c */
+void mapping_begin(struct keyd_sa *sa);		/* an SA that comes from where its address and ports say */
 bool mapping_is_watched(const struct keyd_sa *sa);
 void mapping_check(struct keyd *k, struct keyd_sa *sa);	/* after its use is read */
 
 /* compartment.c */
-#define COMPARTMENT_WORDS 64
+#define COMPARTMENT_WORDS 128	/* a policy of four templates has 80 */
 struct compartment_words {
 	const char *word[COMPARTMENT_WORDS];
 	int count;
@@ -243,15 +315,39 @@ struct compartment_words {
 };
 void compartment_word(struct compartment_words *w, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* 0 or -errno; the reply's text, in a buffer of this function's, to *text (may be NULL). Wipes w. */
-int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text);
+/*
+ * The manager of that name: 0 or -errno; its reply's text, in a buffer of this function's, to *text (may be NULL).
+ * Wipes w.
+ */
+int compartment_ask(struct keyd *k, const char *name, struct compartment_words *w, __u32 flags,
+		    const char **text);
+
+/* compartments.c */
+struct keyd_compartment *compartments_add(struct keyd *k, const char *name);	/* once; NULL: full */
+struct keyd_compartment *compartments_find(struct keyd *k, const char *name);	/* NULL: none */
+
+/* place.c */
+struct words;
+int place_parse(struct words *w, struct keyd_place *p);
+int place_read(struct keyd *k, const char *path);	/* 0, or -1 after it said why not */
+/* The compartment of the first place whose conditions it meets, or the default one. */
+const char *place_of_sa(const struct keyd *k, const struct keyd_sa *sa);
+const char *place_of_policy(const struct keyd *k, const struct keyd_policy *p);
+
+/* label.c */
+bool label_is_served(void);			/* before the jail closes */
+int label_verify(struct request *r);		/* 0, or -EINVAL as the kernel's */
+void label_take(struct keyd_label *to, const struct request *r);
+bool label_is(const struct keyd_label *a, const struct keyd_label *b);
+int label_message(struct nl_msg *m, const struct keyd_label *label);	/* 0, or -1: no room */
+void label_words(struct compartment_words *w, const struct keyd_label *label);
 
 /* jail.c */
 int jail_close(void);		/* 0 or -errno; from here on any other system call kills */
 
 /* opener.c */
 int opener_start(int *child_end);			/* forks: 0 in the child, its pid outside */
-int opener_ask(int opener, const char *name);		/* a descriptor, or -errno */
-int opener_serve(int end, int child);			/* until the child ends: an exit status */
+int opener_ask(struct keyd *k, const struct keyd_compartment *c);	/* a descriptor, or -errno */
+int opener_serve(const struct keyd *k, int end, int child);	/* until the child ends: an exit status */
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "keyd.h"
 
-static bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l)
+bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l)
 {
 	return l->soft_add_expires_seconds || l->hard_add_expires_seconds || l->soft_use_expires_seconds ||
 	       l->hard_use_expires_seconds || l->soft_byte_limit != XFRM_INF ||
@@ -54,16 +54,14 @@ static void lifetime_check(struct keyd *k, struct keyd_sa *sa)
 	} else if (!sa->soft_told &&
 		   lifetime_is_over(now, l->soft_add_expires_seconds, l->soft_use_expires_seconds,
 				    lifetime_limit(l->soft_byte_limit), lifetime_limit(l->soft_packet_limit))) {
-		sa->soft_told = 1;
 		sa_told_expired(k, sa, false, 0);
+		sa->soft_told = 1;		/* twice rather than never */
 	}
 }
 
 static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 {
-	struct keyd_sa *end = store_sas(k) + k->store->sas;
-
-	for (; at < end; at++)
+	while ((at = store_find_watched(k, at)))
 		if ((at->state == SA_VALID || at->state == SA_LARVAL) &&
 		    (lifetime_is_limited(&at->info.lft) || mapping_is_watched(at)))
 			return at;
@@ -72,18 +70,18 @@ static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 
 int lifetime_timeout(const struct keyd *k)
 {
-	return lifetime_next((struct keyd *)k, store_sas((struct keyd *)k)) ? 1000 : -1;
+	return lifetime_next((struct keyd *)k, NULL) ? 1000 : -1;
 }
 
 void lifetime_run(struct keyd *k)
 {
 	static time_t last;
-	struct keyd_sa *sa = store_sas(k);
+	struct keyd_sa *sa = NULL;
 	time_t now = time(NULL);
 
 	if (now == last)
 		return;
 	last = now;
 	while ((sa = lifetime_next(k, sa)))
-		lifetime_check(k, sa++);
+		lifetime_check(k, sa);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main.c - ipsec-port-keyd --compartment NAME: opens what needs root, gives root up, serves
+ * main.c - ipsec-port-keyd --compartment NAME [--place FILE]: opens what needs root, gives root up, serves
  *
  * It serves the network namespace in which it is started.
  */
@@ -22,6 +22,7 @@
 
 #include "keyd.h"
 #include "words/device.h"
+#include "words/option.h"
 
 #define RUN_DIRECTORY	"/run/ipsec-port"
 #define KEYD_USER	"ipsec-port"	/* else nobody */
@@ -88,23 +89,45 @@ static int give_up_root(void)
 	return setuid(0) ? 0 : -EPERM;
 }
 
+/* What the managers need SAs for; false: one of them does not listen. */
+static bool open_acquires(struct keyd *k, struct pollfd *p)
+{
+	bool all = true;
+	__u32 i;
+
+	for (i = 0; i < k->compartments; i++) {
+		acquire_open(k, &k->compartment[i]);
+		p[i] = (struct pollfd){ .fd = k->compartment[i].acquire, .events = POLLIN };
+		all &= p[i].fd >= 0;
+	}
+	return all;
+}
+
+static void hear_acquires(struct keyd *k, const struct pollfd *p)
+{
+	__u32 i;
+
+	for (i = 0; i < k->compartments; i++)
+		if (p[i].revents & POLLIN)
+			acquire_readable(k, &k->compartment[i]);
+		else if (p[i].revents & (POLLERR | POLLHUP))
+			acquire_lost(k, &k->compartment[i]);
+}
+
 static void loop(struct keyd *k)
 {
-	struct pollfd p[2] = { { .fd = k->relay, .events = POLLIN }, { .events = POLLIN } };
+	struct pollfd p[1 + KEYD_COMPARTMENTS_MAX] = { { .fd = k->relay, .events = POLLIN } };
+	int wait;
 
 	while (!k->over && !told_to_end) {
-		acquire_open(k);
-		p[1].fd = k->acquire;
-		if (poll(p, 2, k->acquire < 0 ? 1000 : lifetime_timeout(k)) < 0 && errno != EINTR)
+		wait = open_acquires(k, p + 1) ? lifetime_timeout(k) : 1000;
+		if (poll(p, 1 + k->compartments, wait) < 0 && errno != EINTR)
 			return;
 		if (p[0].revents & POLLIN)
 			relay_readable(k);
 		else if (p[0].revents & (POLLERR | POLLHUP))
 			return;
-		if (p[1].revents & POLLIN)
-			acquire_readable(k);
-		else if (p[1].revents & (POLLERR | POLLHUP))
-			acquire_lost(k);
+		hear_acquires(k, p + 1);
 		lifetime_run(k);
 	}
 }
@@ -123,6 +146,7 @@ static int serve(struct keyd *k)
 		return complain("seccomp", err);
 	sa_recover(k);
 	policy_recover(k);
+	hand_recover(k);
 	notify_ready(notify);
 	loop(k);
 	return told_to_end ? 0 : 1;
@@ -130,7 +154,7 @@ static int serve(struct keyd *k)
 
 /* ---- start ------------------------------------------------------------------------------ */
 
-/* The store is the namespace's and the compartment's. */
+/* The store is the namespace's and the default compartment's. */
 static int open_store(struct keyd *k, const char *given)
 {
 	char path[128];
@@ -140,7 +164,7 @@ static int open_store(struct keyd *k, const char *given)
 		return complain("/proc/self/ns/net", -errno);
 	mkdir(RUN_DIRECTORY, 0755);
 	mkdir(RUN_DIRECTORY "/empty", 0555);
-	snprintf(path, sizeof(path), RUN_DIRECTORY "/keyd.%s.%lu", k->compartment, (unsigned long)ns.st_ino);
+	snprintf(path, sizeof(path), RUN_DIRECTORY "/keyd.%s.%lu", k->compartment[0].name, (unsigned long)ns.st_ino);
 	int err = store_open(k, given ? given : path);
 
 	return err ? complain(given ? given : path, err) : 0;
@@ -157,12 +181,13 @@ static int run(struct keyd *k, const char *store)
 		return complain("/dev/ipsec-port/" IPSP_XFRM_NAME, k->relay);
 	if (open_store(k, store))
 		return 1;
+	k->labels = label_is_served();
 	child = opener_start(&end);
 	if (child < 0)
 		return complain("fork", child);
 	if (child) {
 		close(k->relay);
-		return opener_serve(end, child);
+		return opener_serve(k, end, child);
 	}
 	k->opener = end;
 	return serve(k);
@@ -170,7 +195,14 @@ static int run(struct keyd *k, const char *store)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: ipsec-port-keyd --compartment NAME [--store FILE]\n");
+	fprintf(stderr, "usage: ipsec-port-keyd --compartment NAME [--place FILE] [--store FILE]\n");
+	return 2;
+}
+
+static int bad_name(const char *name)
+{
+	fprintf(stderr, "ipsec-port-keyd: --compartment \"%.60s\": allowed: 1 to 31 of a-z, 0-9, _ and -, not control or "
+		"xfrm\n", name);
 	return 2;
 }
 
@@ -178,22 +210,30 @@ int main(int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "compartment", required_argument, NULL, 'c' },
+		{ "place", required_argument, NULL, 'p' },
 		{ "store", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	static struct keyd k = { .port = -1, .acquire = -1 };
-	const char *store = NULL;
+	const char *compartment = NULL, *place = NULL, *store = NULL;
+	static struct keyd k;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (c == 'c')
-			k.compartment = optarg;
+			compartment = optarg;
+		else if (c == 'p')
+			place = optarg;
 		else if (c == 's')
 			store = optarg;
 		else
 			return usage();
 	}
-	if (optind != argc || !k.compartment || strlen(k.compartment) >= IPSP_NAME_MAX)
+	if (optind != argc || !compartment)
 		return usage();
+	if (!option_is_name(compartment))
+		return bad_name(compartment);
+	compartments_add(&k, compartment);
+	if (place && place_read(&k, place))
+		return 2;
 	return run(&k, store);
 }

@@ -9,6 +9,14 @@
 
 #include "keyd.h"
 
+void mapping_begin(struct keyd_sa *sa)
+{
+	sa->told_peer = sa->info.saddr;
+	sa->told_port = sa->encap.encap_sport;
+	sa->peer = sa->told_peer;
+	sa->peer_port = sa->told_port;
+}
+
 bool mapping_is_watched(const struct keyd_sa *sa)
 {
 	return sa->state == SA_VALID && sa->has_encap;

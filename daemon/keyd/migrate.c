@@ -2,18 +2,26 @@
 /*
  * migrate.c - MIGRATE: a policy's tunnels get other ends, and so do the SAs under them
  *
- * SPI, key, numbers and counts go on. What fails is taken back.
+ * SPI, key, numbers and counts go on; ESP in UDP gets other ports where the message has them. What fails is
+ * taken back.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "keyd.h"
 
+struct migrate_encap {
+	__u32 is_there;
+	struct xfrm_encap_tmpl encap;
+};
+
 struct migration {
 	const struct xfrm_user_migrate *to;
 	int count;
+	const struct xfrm_encap_tmpl *encap;	/* NULL: as it was */
 	struct keyd_policy *policy;
 	struct keyd_sa *sa[XFRM_MAX_DEPTH];	/* NULL: there was none */
+	struct migrate_encap before[XFRM_MAX_DEPTH];
 };
 
 /* ---- is it one? --------------------------------------------------------------------------- */
@@ -83,18 +91,38 @@ static void migrate_name(struct keyd_sa *sa, const struct xfrm_user_migrate *m, 
 	sa->info.family = back ? m->old_family : m->new_family;
 	sa->info.saddr = back ? m->old_saddr : m->new_saddr;
 	sa->info.id.daddr = back ? m->old_daddr : m->new_daddr;
+	mapping_begin(sa);
+}
+
+/* One that was not in UDP may be so from now on; one that was cannot be without, as in the kernel. */
+static void migrate_encap(struct migration *g, int i, bool back)
+{
+	struct keyd_sa *sa = g->sa[i];
+
+	if (back) {
+		sa->has_encap = g->before[i].is_there;
+		sa->encap = g->before[i].encap;
+		return;
+	}
+	g->before[i] = (struct migrate_encap){ sa->has_encap, sa->encap };
+	if (g->encap) {
+		sa->has_encap = 1;
+		sa->encap = *g->encap;
+	}
 }
 
 /* Its use goes on from here, as the compartment counts that of the new one from 0. */
-static int migrate_sa(struct request *r, struct keyd_sa *sa, const struct xfrm_user_migrate *m, bool back)
+static int migrate_sa(struct request *r, struct migration *g, int i, bool back)
 {
+	struct keyd_sa *sa = g->sa[i];
 	int err;
 
 	sa_words_usage(r->k, sa);
 	sa->before = sa->info.curlft;
 	sa->state = SA_CHANGING;
 	sa_words_delete(r->k, sa);
-	migrate_name(sa, m, back);
+	migrate_encap(g, i, back);
+	migrate_name(sa, &g->to[i], back);
 	err = sa_words_add(r->k, sa, r);
 	if (!err)
 		sa->state = SA_VALID;
@@ -105,7 +133,7 @@ static int migrate_sa(struct request *r, struct keyd_sa *sa, const struct xfrm_u
 static void migrate_back(struct request *r, struct migration *g, int count)
 {
 	while (count--)
-		if (g->sa[count] && migrate_sa(r, g->sa[count], &g->to[count], true))
+		if (g->sa[count] && migrate_sa(r, g, count, true))
 			store_free_sa(r->k, g->sa[count]);
 }
 
@@ -115,7 +143,7 @@ static int migrate_sas(struct request *r, struct migration *g)
 
 	for (i = 0; i < g->count; i++) {
 		g->sa[i] = migrate_find(r, &g->to[i]);
-		err = g->sa[i] ? migrate_sa(r, g->sa[i], &g->to[i], false) : 0;
+		err = g->sa[i] ? migrate_sa(r, g, i, false) : 0;
 		if (err) {
 			migrate_back(r, g, i + 1);
 			return err;
@@ -163,9 +191,11 @@ static int migrate_policy(struct request *r, const struct migration *g)
 	if (!hits)
 		return -ENODATA;
 	err = policy_words_set(r->k, &to, r);
-	if (!err)
-		*g->policy = to;
-	return err;
+	if (err)
+		return err;
+	hand_decide(r->k, 0);
+	*g->policy = to;
+	return 0;
 }
 
 /* ---- it is told --------------------------------------------------------------------------------- */
@@ -209,10 +239,9 @@ int migrate_new(struct request *r)
 		err = migrate_verify(r, &g);
 	if (!err && id->dir > XFRM_POLICY_FWD)
 		err = request_fail(r, -EINVAL, "Invalid policy direction");
-	if (!err && r->attr[XFRMA_ENCAP])
-		err = request_fail(r, -EOPNOTSUPP, "ipsec-port: other ports of a state; wanted: delete and add");
 	if (err)
 		return err;
+	g.encap = r->attr[XFRMA_ENCAP] ? nla_data(r->attr[XFRMA_ENCAP]) : NULL;
 	g.policy = policy_of_selector(r, id->dir, &id->sel);
 	if (!g.policy)
 		return request_fail(r, -ENOENT, "Target policy not found");

@@ -2,7 +2,8 @@
 /*
  * opener.c - opens ports for the unprivileged part, and does nothing else
  *
- * A name comes in, a descriptor or an errno goes out.
+ * The number of a compartment of the list comes in, a descriptor or an errno goes out. The list is the one that was
+ * there before the fork: no other name can be meant.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -32,34 +33,34 @@ int opener_start(int *end)
 	return pid;
 }
 
-int opener_ask(int opener, const char *name)
+int opener_ask(struct keyd *k, const struct keyd_compartment *c)
 {
+	const __u32 number = (__u32)(c - k->compartment);
 	char control[CMSG_SPACE(sizeof(int))];
 	int err = -EPIPE, fd = -1;
 	struct iovec part = { &err, sizeof(err) };
 	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
 			    .msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
+	struct cmsghdr *answer;
 
-	if (send(opener, name, strlen(name), MSG_NOSIGNAL) < 0 ||
-	    recvmsg(opener, &m, MSG_CMSG_CLOEXEC) != sizeof(err))
+	if (send(k->opener, &number, sizeof(number), MSG_NOSIGNAL) < 0 ||
+	    recvmsg(k->opener, &m, MSG_CMSG_CLOEXEC) != sizeof(err))
 		return -EPIPE;
-	c = CMSG_FIRSTHDR(&m);
-	if (err || !c || c->cmsg_type != SCM_RIGHTS)
+	answer = CMSG_FIRSTHDR(&m);
+	if (err || !answer || answer->cmsg_type != SCM_RIGHTS)
 		return err ? err : -EPIPE;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	memcpy(&fd, CMSG_DATA(answer), sizeof(fd));
 	return fd;
 }
 
-/* No other place than /dev/ipsec-port can be meant. */
-static int opener_open(const char *name)
+static int opener_open(const struct keyd *k, __u32 number)
 {
 	char path[64];
 	int fd;
 
-	if (!*name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
+	if (number >= k->compartments)
 		return -EINVAL;
-	snprintf(path, sizeof(path), "/dev/ipsec-port/%s", name);
+	snprintf(path, sizeof(path), "/dev/ipsec-port/%s", k->compartment[number].name);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
 }
@@ -87,20 +88,17 @@ static void opener_reply(int end, int fd)
 }
 
 /* The other end is closed by the child's end. A signal for both is for the child to take. */
-int opener_serve(int end, int child)
+int opener_serve(const struct keyd *k, int end, int child)
 {
-	char name[IPSP_NAME_MAX + 1];
 	ssize_t got;
+	__u32 number;
 	int status;
 
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
-	while ((got = recv(end, name, sizeof(name) - 1, 0)) > 0 || (got < 0 && errno == EINTR)) {
-		if (got < 0)
-			continue;
-		name[got] = '\0';
-		opener_reply(end, opener_open(name));
-	}
+	while ((got = recv(end, &number, sizeof(number), 0)) > 0 || (got < 0 && errno == EINTR))
+		if (got > 0)
+			opener_reply(end, got == sizeof(number) ? opener_open(k, number) : -EINVAL);
 	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
 		return 1;
 	return WEXITSTATUS(status);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* policy.c - the policies: NEWPOLICY, UPDPOLICY, DELPOLICY, GETPOLICY, FLUSHPOLICY, POLEXPIRE */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -10,26 +11,28 @@
 
 struct wanted {
 	__u8 dir;
+	bool is_sub;
 	__u32 index, if_id;		/* index 0: by selector */
 	struct xfrm_mark mark;
 	struct xfrm_selector selector;
+	struct keyd_label label;
 };
 
 static bool policy_is(const struct keyd_policy *p, const struct wanted *w)
 {
-	if (!p->state || p->info.dir != w->dir || p->if_id != w->if_id)
+	if (!p->state || p->info.dir != w->dir || p->if_id != w->if_id || p->mark.v != w->mark.v || p->mark.m != w->mark.m)
 		return false;
 	if (w->index)
-		return p->info.index == w->index && (w->mark.v & w->mark.m & p->mark.m) == p->mark.v;
-	return p->mark.v == w->mark.v && p->mark.m == w->mark.m &&
-	       !memcmp(&p->info.sel, &w->selector, sizeof(w->selector));
+		return p->info.index == w->index;
+	return label_is(&p->label, &w->label) && !memcmp(&p->info.sel, &w->selector, sizeof(w->selector));
 }
 
 static struct keyd_policy *policy_find(struct keyd *k, const struct wanted *w)
 {
-	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+	__u32 sum = store_sum(&w->selector);
+	struct keyd_policy *at = NULL;
 
-	for (; at < end; at++)
+	while (!w->is_sub && (at = w->index ? store_find_index(k, w->index, at) : store_find_selector(k, sum, at)))
 		if (policy_is(at, w))
 			return at;
 	return NULL;
@@ -37,10 +40,10 @@ static struct keyd_policy *policy_find(struct keyd *k, const struct wanted *w)
 
 static struct keyd_policy *policy_by_index(struct keyd *k, __u32 index)
 {
-	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+	struct keyd_policy *at = NULL;
 
-	for (; at < end; at++)
-		if (at->state && at->info.index == index)
+	while ((at = store_find_index(k, index, at)))
+		if (at->state)
 			return at;
 	return NULL;
 }
@@ -49,11 +52,13 @@ static void policy_wanted(const struct request *r, struct wanted *w, __u8 dir, _
 			  const struct xfrm_selector *selector)
 {
 	memset(w, 0, sizeof(*w));
+	w->is_sub = policy_is_sub(r);
 	w->dir = dir;
 	w->index = index;
 	w->selector = *selector;
 	w->if_id = request_u32(r, XFRMA_IF_ID, 0);
 	request_mark(r, &w->mark);
+	label_take(&w->label, r);
 }
 
 struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector)
@@ -80,19 +85,33 @@ static __u32 policy_index(struct keyd *k, __u8 dir)
 
 /* ---- adding --------------------------------------------------------------------------- */
 
-static void policy_take(struct keyd_policy *p, const struct request *r)
+static void policy_take_template(struct xfrm_user_tmpl *to, const struct xfrm_user_tmpl *from)
+{
+	*to = (struct xfrm_user_tmpl){
+		.id = from->id, .family = from->family, .saddr = from->saddr, .reqid = from->reqid, .mode = from->mode,
+		.share = from->share, .optional = from->optional, .aalgos = from->aalgos, .ealgos = from->ealgos,
+		.calgos = from->calgos,
+	};
+}
+
+void policy_take(struct keyd_policy *p, const struct request *r, const struct xfrm_userpolicy_info *info)
 {
 	const struct nlattr *t = r->attr[XFRMA_TMPL];
+	__u32 i;
 
-	p->info = *(const struct xfrm_userpolicy_info *)r->body;
-	memset(&p->info.curlft, 0, sizeof(p->info.curlft));
+	p->info = (struct xfrm_userpolicy_info){	/* and nothing of what lies between its members */
+		.sel = info->sel, .lft = info->lft, .priority = info->priority, .index = info->index, .dir = info->dir,
+		.action = info->action, .flags = info->flags,
+	};
 	p->info.curlft.add_time = (__u64)time(NULL);
 	p->info.share = XFRM_SHARE_ANY;
 	request_mark(r, &p->mark);
+	p->mark.v &= p->mark.m;			/* as the kernel keeps it */
 	p->if_id = request_u32(r, XFRMA_IF_ID, 0);
+	label_take(&p->label, r);
 	p->templates = t ? (__u32)((size_t)nla_len(t) / sizeof(p->template_[0])) : 0;
-	if (p->templates)
-		memcpy(p->template_, nla_data(t), p->templates * sizeof(p->template_[0]));
+	for (i = 0; i < p->templates; i++)
+		policy_take_template(&p->template_[i], (const struct xfrm_user_tmpl *)nla_data(t) + i);
 }
 
 static void policy_told(struct request *r, const struct keyd_policy *p, __u16 type)
@@ -101,7 +120,15 @@ static void policy_told(struct request *r, const struct keyd_policy *p, __u16 ty
 			policy_message(r->k, p, type, r->head->nlmsg_pid, r->head->nlmsg_seq, 0));
 }
 
-/* The compartment replaces it by its index; here the new one is the younger. */
+/* The new one's compartment has replaced it by its index; another one still has it. */
+static void policy_replaced(struct keyd *k, struct keyd_policy *old, const struct keyd_policy *by)
+{
+	if (strcmp(old->compartment, by->compartment))
+		policy_words_delete(k, old);
+	store_free_policy(k, old);
+}
+
+/* In force at once, the old one is then taken away: between the two it may lie in two compartments, never in none. */
 static int policy_put(struct request *r, struct keyd_policy *old)
 {
 	struct keyd_policy *p = store_new_policy(r->k);
@@ -109,19 +136,22 @@ static int policy_put(struct request *r, struct keyd_policy *old)
 
 	if (!p)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another policy");
-	policy_take(p, r);
+	policy_take(p, r, r->body);
 	if (old)
 		p->info.index = old->info.index;
 	else if (!p->info.index || policy_by_index(r->k, p->info.index))
 		p->info.index = policy_index(r->k, p->info.dir);
+	strcpy(p->compartment, place_of_policy(r->k, p));
+	store_named_policy(r->k, p);
 	p->state = SA_CHANGING;
 	err = policy_words_set(r->k, p, r);
 	if (err) {
 		store_free_policy(r->k, p);
 		return err;
 	}
+	hand_decide(r->k, 0);
 	if (old)
-		store_free_policy(r->k, old);
+		policy_replaced(r->k, old, p);
 	p->state = SA_VALID;
 	policy_told(r, p, r->head->nlmsg_type);
 	return 0;
@@ -130,19 +160,14 @@ static int policy_put(struct request *r, struct keyd_policy *old)
 int policy_new(struct request *r)
 {
 	const struct xfrm_userpolicy_info *info = r->body;
-	struct nlattr *t = r->attr[XFRMA_TMPL];
 	struct keyd_policy *old;
 	struct wanted w;
 	int err = policy_verify(r, info);
 
-	if (!err)
-		err = policy_verify_type(r);
-	if (!err && t)
-		err = policy_verify_templates(r, nla_data(t), nla_len(t) / (int)sizeof(struct xfrm_user_tmpl),
-					      info);
 	if (err)
 		return err;
 	policy_wanted(r, &w, info->dir, 0, &info->sel);
+	w.mark.v &= w.mark.m;
 	old = policy_find(r->k, &w);
 	if (old && r->head->nlmsg_type == XFRM_MSG_NEWPOLICY)
 		return -EEXIST;
@@ -182,6 +207,9 @@ int policy_get(struct request *r)
 		return err;
 	if (id->dir > XFRM_POLICY_FWD)
 		return request_fail(r, -EINVAL, "Invalid policy direction");
+	err = id->index ? 0 : sa_verify_context(r);
+	if (err)
+		return err;
 	policy_wanted(r, &w, id->dir, id->index, &id->sel);
 	p = policy_find(r->k, &w);
 	if (!p)
@@ -193,6 +221,7 @@ int policy_get(struct request *r)
 		return 0;
 	}
 	copy = *p;
+	hand_decide(r->k, 0);
 	policy_remove(r->k, p);
 	policy_told_deleted(r, &copy, id->index);
 	return 0;
@@ -201,13 +230,13 @@ int policy_get(struct request *r)
 int policy_flush(struct request *r)
 {
 	struct keyd_policy *at = store_policies(r->k);
-	__u32 i, most = r->k->store->policies;
+	__u32 i = policy_is_sub(r) ? 0 : r->k->store->policies;
 	struct nl_msg *m;
 	int count = 0, err = policy_verify_type(r);
 
 	if (err)
 		return err;
-	for (i = 0; i < most; i++) {
+	while (i--) {				/* the last first: lists are not moved for each */
 		if (!at[i].state)
 			continue;
 		policy_remove(r->k, &at[i]);
@@ -266,11 +295,15 @@ int policy_expire(struct request *r)
 		return err;
 	if (e->pol.dir > XFRM_POLICY_FWD)
 		return request_fail(r, -EINVAL, "Invalid policy direction");
+	err = e->pol.index ? 0 : sa_verify_context(r);
+	if (err)
+		return err;
 	policy_wanted(r, &w, e->pol.dir, e->pol.index, &e->pol.sel);
 	p = policy_find(r->k, &w);
 	if (!p)
 		return -ENOENT;
 	copy = *p;
+	hand_decide(r->k, 0);
 	if (e->hard)
 		policy_remove(r->k, p);
 	policy_told_expired(r, &copy, e->hard);
@@ -308,7 +341,41 @@ int policy_default_set(struct request *r)
 
 /* ---- after a restart ------------------------------------------------------------------------ */
 
-/* One that was on its way is put in force, or the one that it replaced would be lost. */
+/* Those that it takes the place of. */
+static void recover_replaced(struct keyd *k, const struct keyd_policy *p)
+{
+	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+
+	for (; at < end; at++)
+		if (at != p && at->state && at->info.index == p->info.index && at->id < p->id)
+			policy_replaced(k, at, p);
+}
+
+static int older_first(const void *a, const void *b)
+{
+	const struct keyd_policy *const *x = a, *const *y = b;
+
+	return (*x)->id < (*y)->id ? -1 : (*x)->id > (*y)->id;
+}
+
+/* In the order of their age: one that is put counts as the youngest of its priority. */
+static void recover_put(struct keyd *k)
+{
+	struct keyd_policy *at = store_policies(k), *end = at + k->store->policies;
+	struct keyd_policy **all = calloc(k->store->policies + 1, sizeof(*all));
+	size_t count = 0, i;
+
+	for (; all && at < end; at++)
+		if (at->state == SA_VALID)
+			all[count++] = at;
+	if (count)
+		qsort(all, count, sizeof(*all), older_first);
+	for (i = 0; i < count; i++)
+		policy_words_set(k, all[i], NULL);
+	free(all);
+}
+
+/* One that was decided is in force; one that was not goes, and what it had replaced is put again. */
 void policy_recover(struct keyd *k)
 {
 	struct keyd_policy *p;
@@ -316,9 +383,12 @@ void policy_recover(struct keyd *k)
 
 	while ((p = store_next_policy(k, below))) {
 		below = p->id;
+		if (p->state == SA_CHANGING && hand_put(k, p)) {
+			recover_replaced(k, p);
+			p->state = SA_VALID;
+		}
 		if (p->state == SA_CHANGING)
 			policy_remove(k, p);
-		else
-			policy_words_set(k, p, NULL);
 	}
+	recover_put(k);
 }

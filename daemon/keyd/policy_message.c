@@ -18,10 +18,10 @@ static bool policy_is_served_by(const struct keyd_policy *p, const struct keyd_s
 /* When it was last used: as its SAs were. */
 static __u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 	__u64 last = 0;
 
-	for (; p->templates && at < end; at++) {
+	while (p->templates && (at = store_find_reqid(k, p->template_[0].reqid, at))) {
 		if (!policy_is_served_by(p, at))
 			continue;
 		if (at->last_used > last)
@@ -32,9 +32,9 @@ static __u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
 
 void policy_read_use(struct keyd *k, const struct keyd_policy *p)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 
-	for (; at < end; at++)
+	while ((at = store_find_reqid(k, p->template_[0].reqid, at)))
 		if (policy_is_served_by(p, at))
 			sa_words_usage(k, at);
 }
@@ -52,6 +52,7 @@ void policy_message_attributes(struct nl_msg *m, const struct keyd_policy *p)
 
 	if (p->templates)
 		nla_put(m, XFRMA_TMPL, (int)(p->templates * sizeof(p->template_[0])), p->template_);
+	label_message(m, &p->label);
 	nla_put(m, XFRMA_POLICY_TYPE, sizeof(main_type), &main_type);
 	sa_message_mark(m, &p->mark);
 	if (p->if_id)

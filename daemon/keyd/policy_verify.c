@@ -17,7 +17,7 @@ static int verify_selector(struct request *r, const struct xfrm_selector *s)
 	return 0;
 }
 
-int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info)
+static int verify_info(struct request *r, const struct xfrm_userpolicy_info *info)
 {
 	int err;
 
@@ -40,11 +40,15 @@ int policy_verify_type(struct request *r)
 	const struct xfrm_userpolicy_type *t = r->attr[XFRMA_POLICY_TYPE] ?
 					       nla_data(r->attr[XFRMA_POLICY_TYPE]) : NULL;
 
-	if (!t || t->type == XFRM_POLICY_TYPE_MAIN)
-		return 0;
-	if (t->type == XFRM_POLICY_TYPE_SUB)
-		return request_fail(r, -EOPNOTSUPP, "ipsec-port: policies of type sub are not served");
-	return request_fail(r, -EINVAL, "Invalid policy type");
+	return !t || t->type <= XFRM_POLICY_TYPE_SUB ? 0 : request_fail(r, -EINVAL, "Invalid policy type");
+}
+
+/* Of these there are none, so that who asks for one finds none. */
+bool policy_is_sub(const struct request *r)
+{
+	const struct nlattr *a = r->attr[XFRMA_POLICY_TYPE];
+
+	return a && ((const struct xfrm_userpolicy_type *)nla_data(a))->type == XFRM_POLICY_TYPE_SUB;
 }
 
 static int verify_template(struct request *r, const struct xfrm_user_tmpl *t, __u16 before, __u8 dir)
@@ -60,13 +64,12 @@ static int verify_template(struct request *r, const struct xfrm_user_tmpl *t, __
 	if (t->family != AF_INET && t->family != AF_INET6)
 		return request_fail(r, -EINVAL, "Invalid family in template");
 	if (t->id.proto == IPPROTO_ESP || t->id.proto == IPPROTO_AH || t->id.proto == IPPROTO_COMP ||
-	    t->id.proto == IPPROTO_ROUTING || t->id.proto == IPPROTO_DSTOPTS ||
-	    t->id.proto == IPSEC_PROTO_ANY)
+	    t->id.proto == IPPROTO_ROUTING || t->id.proto == IPPROTO_DSTOPTS)
 		return 0;
 	return request_fail(r, -EINVAL, "Invalid XFRM protocol in template");
 }
 
-int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
+static int verify_templates(struct request *r, struct xfrm_user_tmpl *t, int count,
 			    const struct xfrm_userpolicy_info *info)
 {
 	__u16 before = info->sel.family;
@@ -83,4 +86,21 @@ int policy_verify_templates(struct request *r, struct xfrm_user_tmpl *t, int cou
 		before = t[i].family;
 	}
 	return 0;
+}
+
+/* All of it, in the kernel's order. */
+int policy_verify(struct request *r, const struct xfrm_userpolicy_info *info)
+{
+	struct nlattr *t = r->attr[XFRMA_TMPL];
+	int err = verify_info(r, info);
+
+	if (!err)
+		err = sa_verify_context(r);
+	if (!err)
+		err = policy_verify_type(r);
+	if (!err && t)
+		err = verify_templates(r, nla_data(t), nla_len(t) / (int)sizeof(struct xfrm_user_tmpl), info);
+	if (!err && policy_is_sub(r))
+		err = request_fail(r, -EOPNOTSUPP, "ipsec-port: policies of type sub are not served");
+	return err;
 }

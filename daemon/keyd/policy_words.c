@@ -76,7 +76,7 @@ static void words_rest(struct compartment_words *w, const struct keyd_policy *p)
 	compartment_word(w, "%u", p->info.priority);
 	compartment_word(w, "action");
 	compartment_word(w, p->info.action == XFRM_POLICY_BLOCK ? "block" : "allow");
-	if (p->info.dir == XFRM_POLICY_OUT && p->info.action == XFRM_POLICY_ALLOW && p->templates) {
+	if (p->info.dir == XFRM_POLICY_OUT && p->info.action == XFRM_POLICY_ALLOW && p->templates == 1) {
 		compartment_word(w, "acquire");
 		compartment_word(w, "%u", p->info.index);
 	}
@@ -90,6 +90,7 @@ static void words_rest(struct compartment_words *w, const struct keyd_policy *p)
 		compartment_word(w, "if_id");
 		compartment_word(w, "%u", p->if_id);
 	}
+	label_words(w, &p->label);
 }
 
 /* An outer protocol that is compressed or of mobile IPv6 has no place in a compartment. */
@@ -122,7 +123,7 @@ int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request
 	words_rest(&w, p);
 	for (i = 0; i < p->templates; i++)
 		words_template(&w, &p->template_[i]);
-	err = compartment_ask(k, &w, 0, &text);
+	err = compartment_ask(k, p->compartment, &w, 0, &text);
 	return err && r ? request_fail(r, err, "%.200s", text) : err;
 }
 
@@ -137,5 +138,5 @@ int policy_words_delete(struct keyd *k, const struct keyd_policy *p)
 	compartment_word(&w, "%s", directions[p->info.dir]);
 	compartment_word(&w, "index");
 	compartment_word(&w, "%u", p->info.index);
-	return compartment_ask(k, &w, 0, NULL);
+	return compartment_ask(k, p->compartment, &w, 0, NULL);
 }

@@ -12,7 +12,7 @@
 static union {
 	struct ipsp_xfrm head;
 	_Alignas(8) char bytes[sizeof(struct ipsp_xfrm) + IPSP_XFRM_MAX];
-} in, out;
+} out;
 
 int relay_open(void)
 {
@@ -78,12 +78,11 @@ void relay_part(struct request *r, const void *data, size_t size, __u32 flags,
 
 void relay_readable(struct keyd *k)
 {
-	ssize_t got = read(k->relay, in.bytes, sizeof(in.bytes));
+	ssize_t got = read(k->relay, hand_message(k), sizeof(k->store->hand.bytes));
 
-	if (got < (ssize_t)sizeof(in.head)) {
+	if (got < (ssize_t)sizeof(struct ipsp_xfrm)) {
 		k->over = got >= 0 || (errno != EAGAIN && errno != EINTR);
 		return;
 	}
-	request_serve(k, &in.head);
-	explicit_bzero(in.bytes, (size_t)got);
+	request_serve(k, hand_message(k));
 }

@@ -48,17 +48,17 @@ static const struct nla_policy attributes[KEYD_ATTR_MAX + 1] = {
 	ATTR(KEYD_SA_DIR, 1),
 };
 
+/* NEWSPDINFO has numbers of its own. */
+static const struct nla_policy thresholds[XFRMA_SPD_MAX + 1] = {
+	ATTR(XFRMA_SPD_IPV4_HTHRESH, sizeof(struct xfrmu_spdhthresh)),
+	ATTR(XFRMA_SPD_IPV6_HTHRESH, sizeof(struct xfrmu_spdhthresh)),
+};
+
 struct handler {
 	size_t body;
 	int (*run)(struct request *r);
 	int (*dump)(struct request *r);
 };
-
-static int request_not_served(struct request *r)
-{
-	return request_fail(r, -EOPNOTSUPP, "ipsec-port-keyd: message type %u is not served",
-			    r->head->nlmsg_type);
-}
 
 #define AT(type) [XFRM_MSG_##type - XFRM_MSG_BASE]
 
@@ -77,7 +77,7 @@ static const struct handler handlers[] = {
 	AT(GETPOLICY) = { sizeof(struct xfrm_userpolicy_id), policy_get, policy_dump },
 	AT(FLUSHPOLICY) = { 0, policy_flush, NULL },
 	AT(POLEXPIRE) = { sizeof(struct xfrm_user_polexpire), policy_expire, NULL },
-	AT(ACQUIRE) = { sizeof(struct xfrm_user_acquire), request_not_served, NULL },
+	AT(ACQUIRE) = { sizeof(struct xfrm_user_acquire), acquire_request, NULL },
 	AT(MIGRATE) = { sizeof(struct xfrm_userpolicy_id), migrate_new, NULL },
 	AT(NEWAE) = { sizeof(struct xfrm_aevent_id), aevent_new, NULL },
 	AT(GETAE) = { sizeof(struct xfrm_aevent_id), aevent_get, NULL },
@@ -117,13 +117,15 @@ void request_mark(const struct request *r, struct xfrm_mark *mark)
 static int request_parse(struct request *r, const struct handler *h)
 {
 	int head = (int)nlmsg_size((int)h->body), rest, err;
+	bool is_info = h->run == info_spd_set;
 
 	if ((int)r->head->nlmsg_len < head)
 		return request_fail(r, -EINVAL, "Invalid header length");
 	rest = (int)r->head->nlmsg_len - NLMSG_ALIGN(head);
 	err = rest <= 0 ? 0 :
-	      nla_parse(r->attr, KEYD_ATTR_MAX, (struct nlattr *)((char *)r->head + NLMSG_ALIGN(head)),
-			rest, (struct nla_policy *)attributes);
+	      nla_parse(r->attr, is_info ? XFRMA_SPD_MAX : KEYD_ATTR_MAX,
+			(struct nlattr *)((char *)r->head + NLMSG_ALIGN(head)), rest,
+			(struct nla_policy *)(is_info ? thresholds : attributes));
 	return err ? request_fail(r, -ERANGE, "Attribute failed policy validation") : 0;
 }
 
@@ -137,7 +139,10 @@ static const struct handler *request_handler(const struct nlmsghdr *head)
 
 /* ---- acknowledgements ---------------------------------------------------------------- */
 
-/* Keys are not sent back to who sent them. */
+/*
+ * Keys are not sent back to who sent them. Only what is longer than the head of an algorithm can
+ * hold a key: NEWSPDINFO has other attributes, of two bytes, under the same numbers.
+ */
 static void request_wipe_keys(struct request *r)
 {
 	static const struct {
@@ -149,12 +154,15 @@ static void request_wipe_keys(struct request *r)
 		{ XFRMA_ALG_AUTH, offsetof(struct xfrm_algo, alg_key) },
 		{ XFRMA_ALG_AUTH_TRUNC, offsetof(struct xfrm_algo_auth, alg_key) },
 	};
-	size_t i;
+	size_t i, size;
 
-	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++)
-		if (r->attr[secret[i].type])
-			explicit_bzero((char *)nla_data(r->attr[secret[i].type]) + secret[i].key,
-				       (size_t)nla_len(r->attr[secret[i].type]) - secret[i].key);
+	for (i = 0; i < sizeof(secret) / sizeof(secret[0]); i++) {
+		struct nlattr *a = r->attr[secret[i].type];
+
+		size = a ? (size_t)nla_len(a) : 0;
+		if (size > secret[i].key)
+			explicit_bzero((char *)nla_data(a) + secret[i].key, size - secret[i].key);
+	}
 }
 
 static void request_acknowledge(struct request *r, int err)
@@ -204,17 +212,38 @@ static void request_dump(struct request *r)
 		relay_part(r, "", 0, 0, none, err);
 }
 
+/* What was decided is done: a deletion, a migration to its end, which may be over. */
+static int request_finish(struct request *r)
+{
+	static const __u16 again[] = { XFRM_MSG_DELSA, XFRM_MSG_DELPOLICY, XFRM_MSG_EXPIRE, XFRM_MSG_POLEXPIRE,
+				       XFRM_MSG_MIGRATE };
+	int err = r->k->store->hand.err;
+	size_t i;
+
+	for (i = 0; !err && i < sizeof(again) / sizeof(again[0]); i++)
+		if (r->head->nlmsg_type == again[i])
+			request_run(r);
+	r->text[0] = '\0';
+	return err;
+}
+
+static void request_once(struct request *r)
+{
+	int err = r->k->store->hand.is_decided ? request_finish(r) : request_run(r);
+
+	hand_decide(r->k, err);		/* here the keys go */
+	request_wipe_keys(r);
+	request_acknowledge(r, err);
+}
+
 void request_serve(struct keyd *k, struct ipsp_xfrm *x)
 {
 	struct request r = { .k = k, .from = x, .head = (struct nlmsghdr *)(x + 1) };
-	int err;
 
 	r.body = nlmsg_data(r.head);
-	if (x->type == IPSP_XFRM_DUMP) {
+	if (x->type == IPSP_XFRM_DUMP)
 		request_dump(&r);
-		return;
-	}
-	err = request_run(&r);
-	request_wipe_keys(&r);
-	request_acknowledge(&r, err);
+	else
+		request_once(&r);
+	hand_over(k);
 }

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "keyd.h"
+#include "words/address.h"
+#include "words/algorithm.h"
 
 bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family)
 {
@@ -34,27 +36,27 @@ struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm
 	return NULL;
 }
 
-static struct keyd_sa *sa_find_larval(struct keyd *k, __u32 seq, __u8 proto, const xfrm_address_t *daddr,
-				      __u16 family)
+/* The one that stands for the exchange that an ACQUIRE with this number began. */
+static struct keyd_sa *sa_find_acquired(struct keyd *k, const struct xfrm_mark *mark, __u32 seq)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 
-	for (; seq && at < end; at++)
-		if (at->state == SA_LARVAL && at->info.seq == seq && at->info.id.proto == proto &&
-		    at->info.family == family && address_equal(&at->info.id.daddr, daddr, family))
+	while (seq && (at = store_find_larval(k, at)))
+		if (at->info.seq == seq && (mark->v & mark->m & at->mark.m) == at->mark.v)
 			return at;
 	return NULL;
 }
 
 struct keyd_sa *sa_find_asked(struct keyd *k, const struct xfrm_usersa_info *like, const struct xfrm_mark *mark,
-			      __u32 if_id)
+			      int64_t if_id, const struct keyd_label *label)
 {
-	struct keyd_sa *at = store_sas(k), *end = at + k->store->sas;
+	struct keyd_sa *at = NULL;
 
-	for (; at < end; at++)
-		if (at->state == SA_LARVAL && !at->info.id.spi && at->info.id.proto == like->id.proto &&
+	while ((at = store_find_larval(k, at)))
+		if (!at->info.id.spi && at->info.id.proto == like->id.proto &&
 		    at->info.family == like->family && at->info.mode == like->mode &&
-		    at->info.reqid == like->reqid && at->if_id == if_id && (mark->v & at->mark.m) == at->mark.v &&
+		    at->info.reqid == like->reqid && (!label || label_is(&at->label, label)) && (if_id < 0 || at->if_id == if_id) &&
+		    (mark->v & mark->m & at->mark.m) == at->mark.v &&
 		    address_equal(&at->info.id.daddr, &like->id.daddr, like->family) &&
 		    address_equal(&at->info.saddr, &like->saddr, like->family))
 			return at;
@@ -76,12 +78,24 @@ static size_t key_bytes(const struct nlattr *a)
 	return a ? (((const struct xfrm_algo *)nla_data(a))->alg_key_len + 7) / 8 : 0;
 }
 
+/* As the kernel: by its first name, and nothing behind it. */
+static void take_name(char *name, enum algorithm_kind kind)
+{
+	const struct algorithm *a;
+
+	name[sizeof(((struct xfrm_algo *)0)->alg_name) - 1] = '\0';
+	a = algorithm_find(kind, name);		/* there is one: sa_verify */
+	memset(name, 0, sizeof(((struct xfrm_algo *)0)->alg_name));
+	strcpy(name, a->name);
+}
+
 /* The kernel tells AUTH as AUTH_TRUNC, too; so we keep the latter. */
 static void take_auth(struct keyd_sa *sa, const struct request *r)
 {
 	const struct nlattr *truncated = r->attr[XFRMA_ALG_AUTH_TRUNC], *whole = r->attr[XFRMA_ALG_AUTH];
 	struct xfrm_algo_auth *to = (struct xfrm_algo_auth *)sa->auth.at;
 	const struct xfrm_algo *from = whole ? nla_data(whole) : NULL;
+	const struct algorithm *a;
 
 	if (truncated) {
 		take_bytes(&sa->auth, truncated, sizeof(*to) + key_bytes(truncated));
@@ -91,6 +105,25 @@ static void take_auth(struct keyd_sa *sa, const struct request *r)
 		memcpy(to->alg_key, from->alg_key, key_bytes(whole));
 		sa->auth.size = (__u32)(sizeof(*to) + key_bytes(whole));
 	}
+	if (!sa->auth.size)
+		return;
+	take_name(to->alg_name, ALGORITHM_AUTH);
+	a = algorithm_find(ALGORITHM_AUTH, to->alg_name);
+	if (a && !to->alg_trunc_len)
+		to->alg_trunc_len = a->icv_bits[0];
+}
+
+static void take_algorithms(struct keyd_sa *sa, const struct request *r)
+{
+	const struct nlattr *aead = r->attr[XFRMA_ALG_AEAD], *cipher = r->attr[XFRMA_ALG_CRYPT];
+
+	take_bytes(&sa->aead, aead, sizeof(struct xfrm_algo_aead) + key_bytes(aead));
+	take_bytes(&sa->cipher, cipher, sizeof(struct xfrm_algo) + key_bytes(cipher));
+	if (aead)
+		take_name((char *)sa->aead.at, ALGORITHM_AEAD);
+	if (cipher)
+		take_name((char *)sa->cipher.at, ALGORITHM_CIPHER);
+	take_auth(sa, r);
 }
 
 static void take_esn(struct keyd_sa *sa, const struct nlattr *a)
@@ -118,9 +151,11 @@ static void take_usage(struct keyd_sa *sa, const struct request *r)
 
 static void take_info(struct keyd_sa *sa, const struct xfrm_usersa_info *info)
 {
-	sa->info = *info;
-	memset(&sa->info.stats, 0, sizeof(sa->info.stats));
-	memset(&sa->info.curlft, 0, sizeof(sa->info.curlft));
+	sa->info = (struct xfrm_usersa_info){	/* and nothing of what lies between its members */
+		.sel = info->sel, .id = info->id, .saddr = info->saddr, .lft = info->lft, .seq = info->seq,
+		.reqid = info->reqid, .family = info->family, .mode = info->mode,
+		.replay_window = info->replay_window, .flags = info->flags,
+	};
 	sa->info.curlft.add_time = (__u64)time(NULL);
 	if (sa->info.replay_window > 32)
 		sa->info.replay_window = 32;
@@ -132,6 +167,7 @@ static void take_all(struct keyd_sa *sa, const struct request *r)
 {
 	take_info(sa, r->body);
 	request_mark(r, &sa->mark);
+	sa->mark.v &= sa->mark.m;
 	if (r->attr[XFRMA_SET_MARK]) {
 		sa->set_mark.v = nla_get_u32(r->attr[XFRMA_SET_MARK]);
 		sa->set_mark.m = request_u32(r, XFRMA_SET_MARK_MASK, 0xffffffff);
@@ -141,21 +177,15 @@ static void take_all(struct keyd_sa *sa, const struct request *r)
 	if (r->attr[XFRMA_COADDR])
 		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
 	sa->has_encap = !!r->attr[XFRMA_ENCAP];
-	sa->told_peer = sa->info.saddr;
-	sa->told_port = sa->encap.encap_sport;
-	sa->peer = sa->told_peer;
-	sa->peer_port = sa->told_port;
+	mapping_begin(sa);
 	sa->has_coaddr = !!r->attr[XFRMA_COADDR];
-	take_bytes(&sa->aead, r->attr[XFRMA_ALG_AEAD], sizeof(struct xfrm_algo_aead) +
-		   key_bytes(r->attr[XFRMA_ALG_AEAD]));
-	take_bytes(&sa->cipher, r->attr[XFRMA_ALG_CRYPT], sizeof(struct xfrm_algo) +
-		   key_bytes(r->attr[XFRMA_ALG_CRYPT]));
-	take_auth(sa, r);
+	take_algorithms(sa, r);
 	take_esn(sa, r->attr[XFRMA_REPLAY_ESN_VAL]);
 	take_usage(sa, r);
 	sa->if_id = request_u32(r, XFRMA_IF_ID, 0);
 	sa->extra_flags = request_u32(r, XFRMA_SA_EXTRA_FLAGS, 0);
 	sa->tfc_pad = request_u32(r, XFRMA_TFCPAD, 0);
+	label_take(&sa->label, r);
 	sa->direction = r->attr[KEYD_SA_DIR] ? nla_get_u8(r->attr[KEYD_SA_DIR]) : 0;
 }
 
@@ -184,6 +214,7 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
 	take_all(sa, r);
+	strcpy(sa->compartment, place_of_sa(r->k, sa));
 	store_named(r->k, sa);
 	sa->state = SA_CHANGING;
 	err = sa_words_add(r->k, sa, r);
@@ -191,6 +222,7 @@ static int sa_add(struct request *r, struct keyd_sa *larval)
 		store_free_sa(r->k, sa);
 		return err;
 	}
+	hand_decide(r->k, 0);
 	sa->state = SA_VALID;
 	if (larval)
 		store_free_sa(r->k, larval);
@@ -215,19 +247,20 @@ static bool sa_changes_encap(struct request *r, const struct keyd_sa *sa, int *e
 /* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
 static int sa_change(struct request *r, struct keyd_sa *sa)
 {
-	const struct xfrm_usersa_info *info = r->body;
+	static struct keyd_sa asked;
 	int err;
 
 	if (sa_changes_encap(r, sa, &err))
 		return err;
-	if (r->attr[XFRMA_COADDR])
-		memcpy(&sa->coaddr, nla_data(r->attr[XFRMA_COADDR]), sizeof(sa->coaddr));
-	sa->info.lft = info->lft;
+	memset(&asked, 0, sizeof(asked));
+	take_all(&asked, r);
+	sa->info.lft = asked.info.lft;
+	store_named(r->k, sa);
 	sa->soft_told = 0;
-	if (r->attr[XFRMA_IF_ID])
-		sa->if_id = nla_get_u32(r->attr[XFRMA_IF_ID]);
-	sa_words_usage(r->k, sa);
-	sa_told(r, sa, r->head->nlmsg_type);
+	if (asked.if_id)
+		sa->if_id = asked.if_id;
+	sa_told(r, &asked, r->head->nlmsg_type);	/* as the kernel: what was asked for */
+	explicit_bzero(&asked, sizeof(asked));
 	return 0;
 }
 
@@ -243,8 +276,10 @@ int sa_new(struct request *r)
 	request_mark(r, &mark);
 	old = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
 	if (r->head->nlmsg_type == XFRM_MSG_NEWSA) {
-		larval = sa_find_larval(r->k, info->seq, info->id.proto, &info->id.daddr, info->family) ?:
-			 sa_find_asked(r->k, info, &mark, request_u32(r, XFRMA_IF_ID, 0));
+		larval = sa_find_acquired(r->k, &mark, info->seq);
+		if (!larval || larval->info.id.proto != info->id.proto ||
+		    !address_equal(&larval->info.id.daddr, &info->id.daddr, info->family))
+			larval = sa_find_asked(r->k, info, &mark, -1, NULL);
 		return old ? -EEXIST : sa_add(r, larval);
 	}
 	if (!old)
@@ -269,7 +304,8 @@ static struct keyd_sa *sa_named(struct request *r, const struct xfrm_usersa_id *
 	struct xfrm_mark mark;
 	struct keyd_sa *sa;
 
-	*err = id->proto == IPPROTO_ESP || id->proto == IPPROTO_AH || id->proto == IPPROTO_COMP ?
+	*err = id->proto == IPPROTO_ESP || id->proto == IPPROTO_AH || id->proto == IPPROTO_COMP ||
+	       id->proto == IPSEC_PROTO_ANY || r->attr[XFRMA_SRCADDR] ?
 	       -ESRCH : -EINVAL;
 	if (*err == -EINVAL)
 		return NULL;
@@ -289,6 +325,7 @@ int sa_delete(struct request *r)
 	if (!sa)
 		return err;
 	copy = *sa;
+	hand_decide(r->k, 0);
 	sa_remove(r->k, sa);
 	sa_told(r, &copy, XFRM_MSG_DELSA);
 	explicit_bzero(&copy, sizeof(copy));
@@ -338,14 +375,6 @@ int sa_get(struct request *r)
 	return 0;
 }
 
-static bool filter_address(const xfrm_address_t *a, const xfrm_address_t *b, unsigned int bits)
-{
-	const __u8 *x = (const __u8 *)a, *y = (const __u8 *)b;
-	unsigned int whole = bits / 8, rest = bits % 8;
-
-	return !memcmp(x, y, whole) && (!rest || !((x[whole] ^ y[whole]) >> (8 - rest)));
-}
-
 static bool sa_passes(const struct request *r, const struct keyd_sa *sa)
 {
 	const struct xfrm_address_filter *f = r->attr[XFRMA_ADDRESS_FILTER] ?
@@ -354,9 +383,9 @@ static bool sa_passes(const struct request *r, const struct keyd_sa *sa)
 
 	if (proto && proto != IPSEC_PROTO_ANY && proto != sa->info.id.proto)
 		return false;
-	return !f || ((f->family == AF_UNSPEC || f->family == sa->info.family) &&
-		      filter_address(&sa->info.saddr, &f->saddr, f->splen) &&
-		      filter_address(&sa->info.id.daddr, &f->daddr, f->dplen));
+	return !f || (((f->family != AF_INET && f->family != AF_INET6) || f->family == sa->info.family) &&
+		      address_is_in(&sa->info.saddr, &f->saddr, f->splen) &&
+		      address_is_in(&sa->info.id.daddr, &f->daddr, f->dplen));
 }
 
 /* As many as the part holds; the cursor is the age of the last one told. */
@@ -402,7 +431,18 @@ static int spi_verify(__u8 proto, __u32 min, __u32 max)
 	return min > max ? -EINVAL : 0;
 }
 
-static __be32 spi_find(struct request *r, const struct xfrm_userspi_info *p, const struct xfrm_mark *mark)
+/* No SPI is given twice, whatever its destination. */
+static bool spi_is_used(struct keyd *k, __be32 spi, __u8 proto)
+{
+	struct keyd_sa *at = NULL;
+
+	while ((at = store_find_spi(k, spi, at)))
+		if (at->state && at->info.id.proto == proto)
+			return true;
+	return false;
+}
+
+static __be32 spi_find(struct request *r, const struct xfrm_userspi_info *p, __u8 proto)
 {
 	__u64 range = (__u64)p->max - p->min + 1, tries = range < 1000 ? range * 10 : 1000;
 	__u32 random, spi;
@@ -411,27 +451,26 @@ static __be32 spi_find(struct request *r, const struct xfrm_userspi_info *p, con
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return 0;
 		spi = htonl((__u32)(p->min + random % range));
-		if (spi && !sa_find(r->k, mark, &p->info.id.daddr, spi, p->info.id.proto, p->info.family))
+		if (spi && !spi_is_used(r->k, spi, proto))
 			return spi;
 	}
 	return 0;
 }
 
-static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
+static void larval_init(struct keyd_sa *sa, const struct request *r)
 {
 	const struct xfrm_userspi_info *p = r->body;
 	struct xfrm_usersa_info *info = &sa->info;
 	__u8 bits = p->info.family == AF_INET ? 32 : 128;
 
-	info->id = p->info.id;
-	info->id.spi = spi;
-	info->saddr = p->info.saddr;
+	info->id.proto = p->info.id.proto;
+	memcpy(&info->id.daddr, &p->info.id.daddr, p->info.family == AF_INET ? 4 : 16);
+	memcpy(&info->saddr, &p->info.saddr, p->info.family == AF_INET ? 4 : 16);
 	info->family = p->info.family;
 	info->mode = p->info.mode;
 	info->reqid = p->info.reqid;
-	info->seq = p->info.seq;
-	info->sel.daddr = p->info.id.daddr;
-	info->sel.saddr = p->info.saddr;
+	info->sel.daddr = info->id.daddr;
+	info->sel.saddr = info->saddr;
 	info->sel.prefixlen_d = bits;
 	info->sel.prefixlen_s = bits;
 	info->lft.soft_byte_limit = XFRM_INF;
@@ -444,12 +483,31 @@ static void larval_init(struct keyd_sa *sa, const struct request *r, __be32 spi)
 	request_mark(r, &sa->mark);
 }
 
+/* One that an ACQUIRE made, one that has no SPI yet, or a new one. */
+static struct keyd_sa *larval_find(struct request *r, const struct xfrm_mark *mark)
+{
+	const struct xfrm_userspi_info *p = r->body;
+	struct keyd_sa *sa = sa_find_acquired(r->k, mark, p->info.seq);
+
+	if (sa && address_equal(&sa->info.id.daddr, &p->info.id.daddr, p->info.family))
+		return sa;
+	sa = sa_find_asked(r->k, &p->info, mark, -1, NULL);
+	if (sa)
+		return sa;
+	sa = store_new_sa(r->k);
+	if (!sa)
+		return NULL;
+	larval_init(sa, r);
+	store_named(r->k, sa);
+	sa->state = SA_LARVAL;
+	return sa;
+}
+
 int sa_alloc_spi(struct request *r)
 {
 	const struct xfrm_userspi_info *p = r->body;
 	struct xfrm_mark mark;
 	struct keyd_sa *sa;
-	__be32 spi;
 	int err = spi_verify(p->info.id.proto, p->min, p->max);
 
 	if (p->info.family != AF_INET && p->info.family != AF_INET6)
@@ -457,19 +515,14 @@ int sa_alloc_spi(struct request *r)
 	if (err)
 		return err;
 	request_mark(r, &mark);
-	sa = sa_find_larval(r->k, p->info.seq, p->info.id.proto, &p->info.id.daddr, p->info.family);
-	if (sa && sa->info.id.spi) {
-		sa_answer(r, sa);
-		return 0;
-	}
-	spi = spi_find(r, p, &mark);
-	sa = sa ?: sa_find_asked(r->k, &p->info, &mark, request_u32(r, XFRMA_IF_ID, 0)) ?: store_new_sa(r->k);
+	sa = larval_find(r, &mark);
 	if (!sa)
 		return request_fail(r, -ENOBUFS, "ipsec-port-keyd: no room for another state");
-	larval_init(sa, r, spi);
-	store_named(r->k, sa);
-	sa->state = SA_LARVAL;
-	if (!spi)
+	if (!sa->info.id.spi) {
+		sa->info.id.spi = spi_find(r, p, sa->info.id.proto);
+		store_named(r->k, sa);
+	}
+	if (!sa->info.id.spi)
 		return -ENOENT;
 	sa_answer(r, sa);
 	return 0;
@@ -491,6 +544,7 @@ int sa_expire(struct request *r)
 	if (sa->state != SA_VALID)
 		return -EINVAL;
 	sa_told_expired(r->k, sa, e->hard, r->head->nlmsg_pid);
+	hand_decide(r->k, 0);
 	if (e->hard)
 		sa_remove(r->k, sa);
 	return 0;
@@ -498,7 +552,30 @@ int sa_expire(struct request *r)
 
 /* ---- after a restart ---------------------------------------------------------------------- */
 
-/* What a predecessor had in its hands is finished in the direction that is safe: taken away. */
+/* What stood for an SA until it came. */
+static void recover_larval(struct keyd *k, const struct keyd_sa *sa)
+{
+	struct keyd_sa *at = NULL, *next;
+
+	for (at = store_find_spi(k, sa->info.id.spi, NULL); at; at = next) {
+		next = store_find_spi(k, sa->info.id.spi, at);
+		if (at->state == SA_LARVAL && at->info.id.proto == sa->info.id.proto &&
+		    at->info.family == sa->info.family &&
+		    address_equal(&at->info.id.daddr, &sa->info.id.daddr, sa->info.family))
+			store_free_sa(k, at);
+	}
+}
+
+/* One that a migration had in its hands goes on under the name that it has got. */
+static bool recover_migrated(struct keyd *k, const struct keyd_sa *sa)
+{
+	struct request none = { .k = k };
+	int err = hand_migrates(k) ? sa_words_add(k, sa, &none) : -ESRCH;
+
+	return !err || err == -EEXIST;
+}
+
+/* What a predecessor had in its hands and did not decide is taken away. */
 void sa_recover(struct keyd *k)
 {
 	struct keyd_sa *sa;
@@ -506,6 +583,10 @@ void sa_recover(struct keyd *k)
 
 	while ((sa = store_next_sa(k, below))) {
 		below = sa->id;
+		if (sa->state == SA_CHANGING && (hand_added(k, sa) || recover_migrated(k, sa)))
+			sa->state = SA_VALID;
+		if (sa->state == SA_VALID && hand_added(k, sa))
+			recover_larval(k, sa);
 		if (sa->state == SA_CHANGING || (sa->state == SA_VALID && !sa_words_is_there(k, sa)))
 			sa_remove(k, sa);
 	}

@@ -83,6 +83,7 @@ static int put_extra(struct nl_msg *m, const struct keyd_sa *sa, enum keys keys)
 	err |= put_set_mark(m, &sa->set_mark);
 	err |= put_replay(m, sa);
 	err |= put_u32(m, XFRMA_IF_ID, sa->if_id);
+	err |= label_message(m, &sa->label);
 	err |= put_u32(m, XFRMA_MTIMER_THRESH, sa->mapping_maxage);
 	if (sa->direction)
 		err |= nla_put_u8(m, KEYD_SA_DIR, (__u8)sa->direction);

@@ -91,11 +91,10 @@ static void words_flags(struct compartment_words *w, const struct keyd_sa *sa)
 	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (sa->info.flags & flags[i].bit)
 			compartment_word(w, "%s", flags[i].word);
-	if (!sa->extra_flags)
+	if (!(sa->extra_flags & XFRM_SA_XFLAG_DONT_ENCAP_DSCP))	/* of unknown ones the kernel makes nothing either */
 		return;
 	compartment_word(w, "extra-flag");
-	compartment_word(w, sa->extra_flags == XFRM_SA_XFLAG_DONT_ENCAP_DSCP ? "dont-encap-dscp" :
-			 "oseq-may-wrap");
+	compartment_word(w, "dont-encap-dscp");
 }
 
 __u32 sa_window_size(const struct keyd_sa *sa)
@@ -145,6 +144,7 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 		compartment_word(w, "if_id");
 		compartment_word(w, "%u", sa->if_id);
 	}
+	label_words(w, &sa->label);
 	if (s->family && (s->prefixlen_s | s->prefixlen_d | s->proto)) {
 		compartment_word(w, "sel");
 		words_selector(w, s);
@@ -155,27 +155,31 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 }
 
-static __u32 greater(__u32 a, __u32 b)
-{
-	return a > b ? a : b;
-}
-
 /*
- * The highest number that was sent or seen, if the caller says: an SA that moves to another
+ * The highest number that was sent and that was seen, if the caller says: an SA that moves to another
  * address of ours has another window, which must not take the old numbers again.
  */
-static __u32 words_last_number(const struct keyd_sa *sa)
+static __u32 words_sent(const struct keyd_sa *sa)
 {
 	const struct xfrm_replay_state_esn *esn = (const void *)sa->esn.at;
 
 	if (!sa->esn.size)
-		return greater(sa->replay.oseq, sa->replay.seq);
-	return esn->oseq_hi || esn->seq_hi ? UINT32_MAX : greater(esn->oseq, esn->seq);
+		return sa->replay.oseq;
+	return esn->oseq_hi ? UINT32_MAX : esn->oseq;
+}
+
+static __u32 words_seen(const struct keyd_sa *sa)
+{
+	const struct xfrm_replay_state_esn *esn = (const void *)sa->esn.at;
+
+	if (!sa->esn.size)
+		return sa->replay.seq;
+	return esn->seq_hi ? UINT32_MAX : esn->seq;
 }
 
 static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
 {
-	__u32 window = sa_window_size(sa), last = words_last_number(sa);
+	__u32 window = sa_window_size(sa), sent = words_sent(sa), seen = words_seen(sa);
 
 	compartment_word(w, "reqid");
 	compartment_word(w, "%u", sa->info.reqid);
@@ -183,9 +187,11 @@ static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
 		compartment_word(w, "replay-window");
 		compartment_word(w, "%u", window < IPSP_WINDOW_MIN ? IPSP_WINDOW_MIN : window);
 	}
-	if (last) {
-		compartment_word(w, "replay-oseq");	/* inbound: the last one that may not come */
-		compartment_word(w, "%u", last);
+	if (sent | seen) {
+		compartment_word(w, "replay-oseq");
+		compartment_word(w, "%u", sent);
+		compartment_word(w, "replay-seq");	/* the last one that may not come */
+		compartment_word(w, "%u", seen);
 	}
 }
 
@@ -210,6 +216,8 @@ static int words_refused(const struct keyd_sa *sa, struct request *r)
 	    sa->tfc_pad)
 		return request_fail(r, -EOPNOTSUPP, "ipsec-port: coa, offload, output-mark and tfcpad are "
 				    "not served");
+	if (sa->extra_flags & XFRM_SA_XFLAG_OSEQ_MAY_WRAP)
+		return request_fail(r, -EOPNOTSUPP, "ipsec-port: oseq-may-wrap is not served: no number is used twice");
 	if (ntohl(sa->info.id.spi) < 0x100)
 		return request_fail(r, -EINVAL, "ipsec-port: spi 0x%x; wanted: from 0x100",
 				    ntohl(sa->info.id.spi));
@@ -235,7 +243,7 @@ int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
 	words_rest(&w, sa);
 	words_algorithms(&w, sa);
 	words_encap(&w, sa);
-	err = compartment_ask(k, &w, 0, &text);
+	err = compartment_ask(k, sa->compartment, &w, 0, &text);
 	return err ? request_fail(r, err, "%.200s", text) : 0;
 }
 
@@ -244,7 +252,7 @@ int sa_words_delete(struct keyd *k, const struct keyd_sa *sa)
 	struct compartment_words w = { .count = 0 };
 
 	words_id(&w, "delete", sa);
-	return compartment_ask(k, &w, 0, NULL);
+	return compartment_ask(k, sa->compartment, &w, 0, NULL);
 }
 
 bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa)
@@ -252,7 +260,7 @@ bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa)
 	struct compartment_words w = { .count = 0 };
 
 	words_id(&w, "get", sa);
-	return compartment_ask(k, &w, IPSP_ADMINF_JSON, NULL) != -ESRCH;
+	return compartment_ask(k, sa->compartment, &w, IPSP_ADMINF_JSON, NULL) != -ESRCH;
 }
 
 /* ---- use ------------------------------------------------------------------------------ */
@@ -323,7 +331,7 @@ void sa_words_usage(struct keyd *k, struct keyd_sa *sa)
 	const char *text;
 
 	words_id(&w, "get", sa);
-	if (compartment_ask(k, &w, IPSP_ADMINF_JSON, &text))
+	if (compartment_ask(k, sa->compartment, &w, IPSP_ADMINF_JSON, &text))
 		return;
 	o = json_tokener_parse(text);
 	if (o && json_object_is_type(o, json_type_object))

@@ -36,6 +36,12 @@ static bool acquire_address_fits(const __u8 *wanted, const __u8 *is)
 	return !memcmp(wanted, any, 16) || !memcmp(wanted, is, 16);
 }
 
+/* As the stacks ask: what they would not take must not release what waits for it, or they ask again at once. */
+static bool acquire_is_for(const struct ipsp_sa *sa, const struct ipsp_selector *packet)
+{
+	return !((sa->mark ^ packet->mark) & sa->mark_mask) && (!sa->if_id || sa->if_id == packet->if_id);
+}
+
 /* Of transport mode the packet's addresses decide, where there is one. */
 static bool acquire_fits(const struct ipsp_sa *sa, const struct ipsp_policy_entry *e,
 			 const struct ipsp_selector *packet)
@@ -43,8 +49,10 @@ static bool acquire_fits(const struct ipsp_sa *sa, const struct ipsp_policy_entr
 	const struct ipsp_template *t = &e->template_[0];
 	const bool is_transport = t->mode == IPSP_SA_TRANSPORT;
 
-	if (sa->direction != IPSP_DIR_OUT || sa->mode != t->mode || sa->protocol != t->protocol ||
-	    (t->reqid && t->reqid != sa->reqid) || (t->spi && t->spi != sa->spi))
+	if (sa->direction != IPSP_DIR_OUT || sa->label != e->protect.label || sa->mode != t->mode ||
+	    sa->protocol != t->protocol ||
+	    (t->reqid && t->reqid != sa->reqid) || (t->spi && t->spi != sa->spi) ||
+	    (packet && !acquire_is_for(sa, packet)))
 		return false;
 	if (!is_transport)
 		return acquire_address_fits(t->source, sa->source) &&
@@ -202,4 +210,24 @@ void acquire_handle(struct manager *m, const struct ipsp_acquire *a)
 	acquire_note(a->acquire);
 	acquire.queue[acquire.queued++] = *a;
 	acquire_deliver(m);
+}
+
+/* ---- another manager --------------------------------------------------------------------------------- */
+
+bool acquire_is_quiet(void)
+{
+	return !acquire.queued;
+}
+
+__u64 acquire_waiter(void)
+{
+	return acquire.waiter;
+}
+
+/* Whose packets wait we do not know: any policy's may. */
+void acquire_succeed(__u64 waiter)
+{
+	acquire.is_over = true;
+	acquire.waiter = waiter;
+	acquire.replied = waiter ? 0 : child_now();
 }

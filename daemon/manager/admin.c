@@ -10,6 +10,7 @@
 #include "manager.h"
 #include "words/address.h"
 #include "words/algorithm.h"
+#include "words/context.h"
 #include "words/usage.h"
 
 struct request {
@@ -147,7 +148,7 @@ static const char *state_engine(const struct request *r, const struct database_s
 static void state_show_json(struct request *r, const struct database_sa *sa,
 			    const struct ipsp_handle *h)
 {
-	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX], context[IPSP_LABEL_MAX];
 
 	text_add(r->out, "%s{\"src\":\"%s\",\"dst\":\"%s\",\"spi\":%u,\"reqid\":%u,"
 		 "\"mode\":%u,\"dir\":\"%s\",\"handle\":%u,\"next\":%llu,\"packets\":%llu,"
@@ -163,6 +164,10 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 	if (h->encap_source && sa->sa.direction == IPSP_DIR_IN)
 		text_add(r->out, ",\"peer\":\"%s\",\"peer-port\":%u",
 			 address_text(a, sa->sa.family, h->peer), ntohs(h->peer_port));
+	if (sa->sa.label) {
+		context_name(sa->sa.label, context);
+		text_add(r->out, ",\"ctx\":\"%s\"", context);
+	}
 	text_add(r->out, "}");
 }
 
@@ -272,6 +277,7 @@ static int policy_flush(struct request *r)
 	if (err)
 		return admin_fail(r, "policy flush", err);
 	r->m->database->policies = 0;
+	database_noted_all(r->m);
 	return 0;
 }
 
@@ -306,12 +312,12 @@ static int policy_count(struct request *r)
 
 static void events_show_nth(struct request *r, __u32 i)
 {
-	event_text(r->out, i);
+	event_text(r->m, r->out, i);
 }
 
 static int events_list(struct request *r)
 {
-	admin_list(r, event_kept_count(), events_show_nth);
+	admin_list(r, event_kept_count(r->m), events_show_nth);
 	return 0;
 }
 
@@ -331,7 +337,7 @@ static int manager_show(struct request *r)
 		 "manager %d states %u policies %u engine %s\n", getpid(), r->m->database->sas,
 		 r->m->database->policies, engines);
 	for (i = 0; i < r->m->wanted; i++) {
-		const struct build b = build_of(r->m->options.build, i);
+		const struct build b = program_build(r->m, i);
 
 		text_init(&t, build, sizeof(build));
 		build_text(&t, &b);
@@ -350,6 +356,12 @@ static int manager_update(struct request *r)
 	int err = child_count(r->m);
 
 	return err ? admin_fail(r, r->m->name, err) : 0;
+}
+
+static int manager_upgrade(struct request *r)
+{
+	r->is_later = true;
+	return upgrade_begin(r->m, r->id, r->w);
 }
 
 /* Of which kind the stacks are, for whoever looks at what they died on. */
@@ -397,7 +409,7 @@ static const struct {
 	{ "events", "list", events_list },
 	{ "acquire", "wait", acquire_wait_line },
 	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
-	{ "manager", "stacks", manager_stacks },
+	{ "manager", "stacks", manager_stacks }, { "manager", "upgrade", manager_upgrade },
 };
 
 static int admin_run(struct request *r)
@@ -443,6 +455,7 @@ void admin_answer(struct manager *m, struct ipsp_record *rec)
 	word_init(&w, word, n < 0 ? 0 : n);
 	w.is_request = true;
 	if (admin_run(&r)) {
+		r.is_later = false;
 		text_cut(&out, 0);
 		text_add(&out, "%s\n", w.error);
 	} else {

@@ -34,8 +34,11 @@ uint64_t child_now(void)
 
 static void child_exec(const struct manager *m, unsigned index, int port)
 {
-	const struct build build = build_of(m->options.build, index);
-	char path[PATH_MAX + 64], fd[12], place[12], sas[12], policies[12], *nothing[] = { NULL };
+	const struct child *c = &m->child[index];
+	const struct build build = program_build(m, index);
+	char fd[12], place[12], sas[12], policies[12];
+	char *argument[] = { "ipsec-port-stack", "--port-fd", fd, "--index", place, "--sas-max", sas,
+			     "--policies-max", policies, NULL };
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -44,10 +47,10 @@ static void child_exec(const struct manager *m, unsigned index, int port)
 	snprintf(place, sizeof(place), "%u", index);
 	snprintf(sas, sizeof(sas), "%u", m->database->sas_max);
 	snprintf(policies, sizeof(policies), "%u", m->database->policies_max);
-	snprintf(path, sizeof(path), "%s%s", m->stack_path, build_suffix(&build));
-	execle(path, "ipsec-port-stack", "--port-fd", fd, "--index", place, "--sas-max", sas,
-	       "--policies-max", policies, (char *)NULL, nothing);
-	fprintf(stderr, "ipsec-portd: %s: %s\n", path, strerror(errno));
+	if (c->is_new && m->complaints >= 0)
+		dup2(m->complaints, 2);
+	program_exec(m, c->is_new ? &m->next : &m->program, &build, argument);
+	fprintf(stderr, "ipsec-portd: %s%s: %s\n", m->stack_path, build_suffix(&build), strerror(errno));
 	_exit(127);
 }
 
@@ -62,6 +65,7 @@ static void child_start(struct manager *m, unsigned index)
 		c->start_at = child_now() + SECOND;
 		return;
 	}
+	c->is_new = c->wants_new;
 	/* as fork(2), but first in its own PID namespace; the manager's memory is wiped by exec */
 	pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
 	if (!pid)
@@ -73,6 +77,7 @@ static void child_start(struct manager *m, unsigned index)
 		return;
 	}
 	c->pid = (pid_t)pid;
+	c->starts++;
 	c->started = child_now();
 	c->start_at = 0;
 }
@@ -108,6 +113,9 @@ static void child_ended(const struct manager *m, struct child *c, int status)
 		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	c->pid = 0;
 	c->ready = 0;
+	if (c->is_new)
+		c->failed = 1;
+	c->is_new = 0;
 	c->start_at = child_back_off(c, child_now());
 	if (c->quick_deaths == CHILD_QUICK_DEATHS + 1)
 		fprintf(stderr, "ipsec-portd: %s: stack %d: crash-loop: it is started ever later\n", m->name,
@@ -119,10 +127,15 @@ void child_reap(struct manager *m)
 	int status, i;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == m->trial) {
+			m->trial = 0;
+			m->trial_status = status;
+		}
 		for (i = 0; i < IPSP_STACKS_MAX; i++)
 			if (pid == m->child[i].pid)
 				child_ended(m, &m->child[i], status);
+	}
 }
 
 void child_end(struct manager *m)
@@ -137,11 +150,22 @@ void child_end(struct manager *m)
 			waitpid(m->child[i].pid, NULL, 0);
 }
 
-/* One that a predecessor started serves; a child of ours would find its place taken. */
+/*
+ * One that a predecessor started serves; a child of ours would find its place taken. One that our own process
+ * started, before an upgrade, is ours.
+ */
 void child_attached(struct manager *m, unsigned index, pid_t pid)
 {
-	if (pid != m->child[index].pid)
-		m->child[index].adopted = 1;
+	struct child *c = &m->child[index];
+
+	if (pid == c->pid)
+		return;
+	if (pid > 0 && !c->pid && !waitpid(pid, NULL, WNOHANG)) {
+		c->pid = pid;
+		c->started = child_now();
+	} else {
+		c->adopted = 1;
+	}
 }
 
 void child_ready(struct manager *m, unsigned index, pid_t pid)
@@ -187,7 +211,7 @@ int child_start_due(struct manager *m)
 	uint64_t now;
 	unsigned i;
 
-	for (i = 0; i < m->wanted; i++) {
+	for (i = 0; i < m->wanted + (unsigned)m->relief; i++) {
 		if (m->child[i].pid || m->child[i].adopted)
 			continue;
 		now = child_now();

@@ -91,7 +91,7 @@ static int control_mark(struct manager *m, int target, __u16 type)
 /* The compartment's preference, behind that of the stack's own build. */
 static void control_engines(const struct manager *m, int target, __u32 engine[4])
 {
-	const struct build build = build_of(m->options.build, (unsigned)target);
+	const struct build build = program_build(m, (unsigned)target);
 	__u32 n = 0, i;
 
 	if (build.engine)

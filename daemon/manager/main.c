@@ -21,6 +21,7 @@
 
 #include "manager.h"
 #include "words/device.h"
+#include "words/context.h"
 
 static int complain(const char *what, int err)
 {
@@ -54,6 +55,7 @@ static void tell_ready(struct manager *m)
 {
 	static int told;
 
+	upgrade_done(m);
 	if (told)
 		return;
 	told = 1;
@@ -160,7 +162,7 @@ static void loop(struct manager *m)
 
 	while (!m->over) {
 		timeout = child_start_due(m);
-		if (poll(p, 2, lifetime_timeout(m, mark_timeout(m, timeout))) < 0 && errno != EINTR)
+		if (poll(p, 2, upgrade_timeout(m, lifetime_timeout(m, mark_timeout(m, timeout)))) < 0 && errno != EINTR)
 			return;
 		mark_look(m);
 		lifetime_look(m);
@@ -170,6 +172,7 @@ static void loop(struct manager *m)
 			port_readable(m);
 		else if (p[0].revents & (POLLERR | POLLHUP))
 			m->over = 1;
+		upgrade_look(m);
 	}
 }
 
@@ -189,7 +192,18 @@ static int signals_open(struct manager *m)
 	return m->signal_fd < 0 ? -errno : 0;
 }
 
-static int port_open(struct manager *m)
+/* We are the image that execve(2) made of the manager: the port is open, and ours. */
+static int port_keep(struct manager *m)
+{
+	struct ipsp_attach again = { .role = IPSP_ROLE_MANAGER, .flags = IPSP_ATTACHF_AGAIN };
+
+	m->fd = m->heritage.fd;
+	if (fcntl(m->fd, F_SETFD, FD_CLOEXEC) || ioctl(m->fd, IPSP_IOC_ATTACH, &again))
+		return -errno;
+	return 0;
+}
+
+static int port_take(struct manager *m)
 {
 	int err = device_control(IPSP_CTL_COMPARTMENT_ADD, &m->options.compartment);
 
@@ -197,11 +211,17 @@ static int port_open(struct manager *m)
 		return err;
 	m->made = !err;
 	m->fd = device_open(m->name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	if (m->fd < 0)
-		return m->fd;
-	err = device_attach(m->fd, IPSP_ROLE_MANAGER, 0);
+	return m->fd < 0 ? m->fd : device_attach(m->fd, IPSP_ROLE_MANAGER, 0);
+}
+
+static int port_open(struct manager *m)
+{
+	int err = m->heritage.fd < 0 ? port_take(m) : port_keep(m);
+
 	if (!err && ioctl(m->fd, IPSP_IOC_HASH_KEY, m->hash_key))
 		err = -errno;
+	if (!err)
+		context_of_port(m->fd);
 	return err;
 }
 
@@ -217,16 +237,25 @@ static int port_undo(struct manager *m)
 	return 1;
 }
 
-static const char *stack_beside(const char *given)
+/* Now: later another file may have taken the place of ours. */
+static const char *self_path(void)
+{
+	static char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	return self;
+}
+
+static const char *stack_beside(const char *given, const char *self)
 {
 	static char path[PATH_MAX + 32];
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char folder[PATH_MAX];
 
 	if (given)
 		return given;
-	self[n > 0 ? n : 0] = '\0';
-	snprintf(path, sizeof(path), "%s/ipsec-port-stack", dirname(self));
+	strcpy(folder, self);
+	snprintf(path, sizeof(path), "%s/ipsec-port-stack", dirname(folder));
 	return path;
 }
 
@@ -258,18 +287,18 @@ static bool options_agree(const struct option_set *o)
 	return false;
 }
 
-/* Found out now, not by stacks that never come. */
-static int builds_are_there(const struct manager *m)
+/* Records that another interface lays out otherwise would be misread. */
+static int interface_fits(void)
 {
-	const struct build *b;
-	char path[PATH_MAX + 64];
+	struct ipsp_features f = { 0 };
+	int err = device_control(IPSP_CTL_FEATURES, &f);
 
-	for (b = m->options.build; b->program; b++) {
-		snprintf(path, sizeof(path), "%s%s", m->stack_path, build_suffix(b));
-		if (access(path, X_OK))
-			return complain(path, -errno);
-	}
-	return 0;
+	if (err)
+		return complain("features of the module", err);
+	if (f.interface == IPSP_INTERFACE)
+		return 0;
+	fprintf(stderr, "ipsec-portd: the module's interface is %u, wanted %d\n", f.interface, IPSP_INTERFACE);
+	return 1;
 }
 
 static void warn_of_twins(const struct option_set *o)
@@ -281,15 +310,37 @@ static void warn_of_twins(const struct option_set *o)
 			o->compartment.name, twin);
 }
 
-static int run(struct manager *m, const char *config)
+/* What could be wrong with us, found out before anything depends on us. */
+static int check(struct manager *m)
 {
-	int err;
-
-	if ((config && config_options(m, config)) || !options_agree(&m->options) || builds_are_there(m))
+	/* a program that is not there: now, not by stacks that never come */
+	if ((m->config && config_options(m, m->config)) || !options_agree(&m->options) || interface_fits() ||
+	    program_open(m, &m->program))
 		return 1;
 	/* the stacks inherit it, and what they answer is released where they run */
 	if (CPU_COUNT(&m->options.cpus) && sched_setaffinity(0, sizeof(m->options.cpus), &m->options.cpus))
 		return complain("cpus", -errno);
+	return 0;
+}
+
+/* A predecessor's databases hold what its file said, and all that has changed since. */
+static int databases_open(struct manager *m)
+{
+	int err = database_open(m);
+
+	if (m->heritage.fd >= 0)
+		acquire_succeed(m->heritage.waiter);
+	else if (!err && m->config)
+		err = config_apply(m, m->config);
+	return err;
+}
+
+static int run(struct manager *m)
+{
+	int err;
+
+	if (check(m))
+		return 1;
 	warn_of_twins(&m->options);
 	err = signals_open(m);
 	if (err)
@@ -297,7 +348,7 @@ static int run(struct manager *m, const char *config)
 	err = port_open(m);
 	if (err)
 		return complain(m->name, err);
-	if (database_open(m) || (config && config_apply(m, config)))
+	if (databases_open(m))
 		return port_undo(m);
 	err = child_count(m);
 	if (err) {
@@ -313,39 +364,90 @@ static int run(struct manager *m, const char *config)
 	return 0;
 }
 
-int main(int argc, char **argv)
-{
-	static const struct option names[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "stack", required_argument, NULL, 's' },
-		{ "ready-fd", required_argument, NULL, 'r' },
-		{ "state-dir", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	static struct manager m = { .fd = -1, .ready_fd = -1 };
-	const char *config = NULL, *stack = NULL;
-	uint64_t number;
-	int c;
+/* ---- options -------------------------------------------------------------------------------------- */
 
-	while ((c = getopt_long(argc, argv, ":", names, NULL)) != -1) {
-		if (c == 'c')		/* the first that is there */
-			config = config && !access(config, F_OK) ? config : optarg;
-		else if (c == 's')
-			stack = optarg;
-		else if (c == 'd')
-			m.state_dir = optarg;
-		else if (c == 'h')
-			return help();
-		else if (c == ':')
+static int take_config(struct manager *m, const char *value)
+{
+	m->config = m->config && !access(m->config, F_OK) ? m->config : value;	/* the first that is there */
+	return 0;
+}
+
+static int take_stack(struct manager *m, const char *value)
+{
+	m->stack = value;
+	return 0;
+}
+
+static int take_state_dir(struct manager *m, const char *value)
+{
+	m->state_dir = value;
+	return 0;
+}
+
+static int take_ready_fd(struct manager *m, const char *value)
+{
+	uint64_t number;
+
+	if (!word_is_number(value, INT_MAX, &number))
+		return usage("option --ready-fd", value, "a descriptor's number");
+	m->ready_fd = (int)number;
+	return 0;
+}
+
+static int take_try(struct manager *m, const char *value)
+{
+	uint64_t number;
+
+	if (!word_is_number(value, INT_MAX, &number))
+		return usage("option --try", value, "a descriptor's number");
+	m->try_fd = (int)number;
+	return 0;
+}
+
+static int take_resume(struct manager *m, const char *value)
+{
+	return upgrade_inherit(m, value) ? 0 : usage("option --resume", value, "what a manager gives when it is upgraded");
+}
+
+static int take_encap(struct manager *m, const char *value)
+{
+	return upgrade_inherit_encap(m, value) ? 0 :
+	       usage("option --encap", value, "what a manager gives when it is upgraded");
+}
+
+/* The last three are for the image that an upgrade starts. */
+static const struct option option_names[] = {
+	{ "config", required_argument, NULL, 0 },
+	{ "stack", required_argument, NULL, 0 },
+	{ "state-dir", required_argument, NULL, 0 },
+	{ "ready-fd", required_argument, NULL, 0 },
+	{ "try", required_argument, NULL, 0 },
+	{ "resume", required_argument, NULL, 0 },
+	{ "encap", required_argument, NULL, 0 },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int (*const option_take[])(struct manager *m, const char *value) = {
+	take_config, take_stack, take_state_dir, take_ready_fd, take_try, take_resume, take_encap,
+};
+
+/* 0, or an exit status; -1: that was all. */
+static int options(struct manager *m, int argc, char **argv)
+{
+	int c, at, status = 0;
+
+	while (!status && (c = getopt_long(argc, argv, ":", option_names, &at)) != -1) {
+		if (c == 'h')
+			return help(), -1;
+		if (c == ':')
 			return usage("option", argv[optind - 1], "a value after it");
-		else if (c != 'r')
+		if (c)
 			return usage("option", argv[optind - 1], OPTIONS);
-		else if (!word_is_number(optarg, INT_MAX, &number))
-			return usage("option --ready-fd", optarg, "a descriptor's number");
-		else
-			m.ready_fd = (int)number;
+		status = option_take[at](m, optarg);
 	}
+	if (status)
+		return status;
 	if (optind == argc)
 		return usage("compartment", "", "its name, the last word");
 	if (optind + 1 != argc)
@@ -353,10 +455,23 @@ int main(int argc, char **argv)
 	if (!option_is_name(argv[optind]))
 		return usage("compartment", argv[optind],
 			     "1 to 31 of a-z 0-9 _ -, not control or xfrm");
-	m.name = argv[optind];
-	m.stack_path = stack_beside(stack);
+	m->name = argv[optind];
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct manager m = { .fd = -1, .ready_fd = -1, .complaints = -1, .try_fd = -1, .heritage.fd = -1 };
+	int status = options(&m, argc, argv);
+
+	if (status)
+		return status < 0 ? 0 : status;
+	m.self = self_path();
+	m.stack_path = stack_beside(m.stack, m.self);
 	option_init(&m.options, m.name);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	return run(&m, config);
+	if (m.try_fd >= 0)
+		return check(&m) || database_try(&m, m.try_fd);
+	return run(&m);
 }

@@ -7,7 +7,8 @@
  *   database  SAs and policies in a memfd that the port keeps: survives the manager
  *   control   records to the stacks: SA, policy, snapshot
  *   encap     sockets for ESP in UDP
- *   child     the stack processes
+ *   child     the stack processes; program: the files that they run
+ *   upgrade   stacks and manager give way to what was installed since, one by one
  *   admin     requests of ipsec-portctl: a table of commands; reply: what they get
  *   acquire   packets that wait for an SA: to the keying agent
  *   lifetime  what becomes of an SA at its limits; event: what was told of it
@@ -20,6 +21,7 @@
 #include <sys/types.h>
 
 #include "mark.h"
+#include "words/build.h"
 #include "words/option.h"
 #include "words/policy.h"
 #include "words/state.h"
@@ -39,6 +41,16 @@ struct database_sa {
 	__u32 reserved;
 };
 
+struct event {
+	struct ipsp_sa sa;		/* without its keys */
+	uint64_t bytes, packets;	/* what it had counted */
+	uint64_t time;			/* s, CLOCK_REALTIME */
+	__u32 is_hard;
+	__u32 reserved;
+};
+
+#define EVENT_KEPT 256
+
 /* In the memfd; fixed size, so that a successor maps it as it is. */
 struct database {
 	__u64 magic;
@@ -47,11 +59,22 @@ struct database {
 	__u32 policies;
 	__u32 next_index;		/* of the next policy */
 	__u32 flags;			/* IPSP_CONFIGF_* */
+	__u64 events;			/* so many there were; the last EVENT_KEPT are here */
+	struct event event[EVENT_KEPT];	/* a ring */
 	/* database_sa[sas_max], then ipsp_policy_entry[policies_max] in their order */
+};
+
+/* The stacks' programs, held open: what is installed meanwhile is not run before an upgrade. */
+struct program {
+	int fd[BUILD_PROGRAMS];		/* 0: not open */
 };
 
 struct child {
 	pid_t pid;			/* 0: none of ours */
+	unsigned starts;		/* so many processes it has been */
+	int wants_new;			/* the next one is of m->next */
+	int is_new;			/* this one is */
+	int failed;			/* one that was has ended */
 	int adopted;			/* one that is not ours serves: we only hear of its end */
 	int ready;			/* it has its snapshot */
 	uint64_t started;		/* ns, monotonic */
@@ -67,9 +90,27 @@ struct encap {
 	__u8 family;
 };
 
+/* What the image before us hands over, see upgrade.c. */
+struct heritage {
+	int fd;				/* the port; -1: there was none */
+	__u64 upgrade;			/* request that waits for the upgrade's end */
+	__u64 waiter;			/* request of the keying agent; 0: none */
+};
+
 struct manager {
 	const char *name;
+	const char *self;		/* path of our program */
+	const char *config;		/* the file, or NULL */
+	const char *stack;		/* as given, or NULL */
 	const char *stack_path;
+	struct program program, next;	/* next: during an upgrade */
+	int relief;			/* 1: a stack more than `wanted`, the last index */
+	unsigned relief_as;		/* of the build of that index */
+	pid_t trial;			/* of the new manager's program; 0: it has ended, */
+	int trial_status;		/* so */
+	int complaints;			/* where new programs write what is wrong; -1: none */
+	struct heritage heritage;
+	int try_fd;			/* a database that is only looked at; -1: none, we are the manager */
 	struct option_set options;
 	int fd;				/* the port, role manager */
 	int ready_fd;			/* told once a stack is ready; -1: told */
@@ -90,9 +131,17 @@ struct manager {
 
 /* database.c */
 int database_open(struct manager *m);		/* 0, or -errno with a line on stderr */
+int database_try(struct manager *m, int fd);	/* likewise: could we take over that one? */
 struct database_sa *database_sas(struct database *d);
 struct ipsp_policy_entry *database_policies(struct database *d);
 struct database_sa *database_find(struct manager *m, const struct ipsp_sa *id);
+struct database_sa *database_free(struct manager *m);		/* NULL: full */
+/* So that what is not there is not looked for: an entry was filled or emptied, a policy came (1) or goes (-1), all of it. */
+void database_noted_sa(struct manager *m, const struct database_sa *sa);
+void database_noted_policy(const struct ipsp_policy_entry *e, int by);
+void database_noted_all(struct manager *m);
+bool database_may_have(const struct ipsp_policy_entry *like);	/* false: no policy is the same */
+bool database_may_have_index(uint32_t index);
 
 /* state.c, policy.c: change database, kernel and stacks together; 0 or -errno */
 int sa_add(struct manager *m, const struct state_line *line);
@@ -122,13 +171,29 @@ int lifetime_timeout(const struct manager *m, int other);	/* ms; the earlier of 
 
 /* event.c */
 void event_expire(struct manager *m, const struct ipsp_sa *sa, const struct ipsp_handle *h, bool is_hard);
-uint32_t event_kept_count(void);
-void event_text(struct text *out, uint32_t i);	/* i: from 0, the oldest that is kept */
+uint32_t event_kept_count(const struct manager *m);
+void event_text(const struct manager *m, struct text *out, uint32_t i);	/* i: from 0, the oldest that is kept */
 
 /* encap.c: sockets for the SAs in the database */
 void encap_open(struct manager *m, const struct ipsp_sa *sa);
 void encap_open_all(struct manager *m);		/* what a predecessor had */
 void encap_sweep(struct manager *m);		/* closes those that no SA wants */
+
+/* program.c */
+struct build program_build(const struct manager *m, unsigned index);	/* of the stack of that index */
+int program_open(const struct manager *m, struct program *p);	/* 0, or -errno with a line on stderr */
+void program_close(struct program *p);
+/* Returns if it failed, with errno. */
+void program_exec(const struct manager *m, const struct program *p, const struct build *b, char *const *argument);
+
+/* upgrade.c */
+int upgrade_begin(struct manager *m, __u64 request, struct words *w);	/* 0: the reply comes when it is over */
+void upgrade_look(struct manager *m);
+int upgrade_timeout(const struct manager *m, int other);	/* ms; the earlier of it and `other` */
+/* Of an option of the image before us: FD,REQUEST,WAITER and FD,FAMILY,PORT. false: it is none. */
+bool upgrade_inherit(struct manager *m, const char *text);
+bool upgrade_inherit_encap(struct manager *m, const char *text);
+void upgrade_done(struct manager *m);		/* all is there again: whoever asked is told, once */
 
 /* child.c */
 uint64_t child_now(void);
@@ -147,6 +212,9 @@ const char *child_state(const struct child *c);
 void acquire_handle(struct manager *m, const struct ipsp_acquire *a);
 void acquire_wait(struct manager *m, __u64 request);	/* the agent asks for the next ones */
 void acquire_sa_came(struct manager *m, const struct ipsp_sa *sa);
+bool acquire_is_quiet(void);			/* the agent has been told of all */
+__u64 acquire_waiter(void);			/* its request, or 0 */
+void acquire_succeed(__u64 waiter);		/* a predecessor may have told of some */
 
 /* reply.c: to the admin whose request has that id; 0, or -errno: -ENOENT, it has gone */
 int reply_send(struct manager *m, __u64 request, int status, const struct text *out, __u32 next);

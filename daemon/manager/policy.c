@@ -10,7 +10,7 @@ static int policy_find(struct manager *m, const struct ipsp_policy_entry *like)
 	struct ipsp_policy_entry *list = database_policies(m->database);
 	uint32_t i;
 
-	for (i = 0; i < m->database->policies; i++)
+	for (i = 0; database_may_have(like) && i < m->database->policies; i++)
 		if (policy_is_same(&list[i], like))
 			return (int)i;
 	return -1;
@@ -25,6 +25,7 @@ static void policy_insert(struct manager *m, const struct ipsp_policy_entry *ent
 		i--;
 	memmove(&list[i + 1], &list[i], (m->database->policies - i) * sizeof(*list));
 	list[i] = *entry;
+	database_noted_policy(entry, 1);
 	m->database->policies++;
 }
 
@@ -32,6 +33,7 @@ static void policy_remove(struct manager *m, uint32_t at)
 {
 	struct ipsp_policy_entry *list = database_policies(m->database);
 
+	database_noted_policy(&list[at], -1);
 	m->database->policies--;
 	memmove(&list[at], &list[at + 1], (m->database->policies - at) * sizeof(*list));
 }
@@ -42,7 +44,7 @@ static int policy_has_index(struct manager *m, uint32_t index)
 	const struct ipsp_policy_entry *list = database_policies(m->database);
 	uint32_t i;
 
-	for (i = 0; i < m->database->policies; i++)
+	for (i = 0; database_may_have_index(index) && i < m->database->policies; i++)
 		if (list[i].protect.index == index)
 			return 1;
 	return 0;

@@ -84,17 +84,11 @@ static void sa_handle(const struct manager *m, const struct state_line *line,
 	h->mark = sa->mark;
 	h->mark_mask = sa->mark_mask;
 	h->if_id = sa->if_id;
+	h->label = sa->label;
 	h->next = line->next ? line->next : 1;
+	if (sa->direction == IPSP_DIR_IN && line->seen)
+		h->next = line->seen;
 	sa_counter_name(m, sa, h->counter);
-}
-
-static struct database_sa *sa_free(struct manager *m)
-{
-	struct database_sa *at = database_sas(m->database), *end = at + m->database->sas_max;
-
-	while (at < end && at->used)
-		at++;
-	return at < end ? at : NULL;
 }
 
 static int sa_enter(struct manager *m, const struct state_line *line, struct database_sa *entry,
@@ -121,6 +115,7 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 		return err;
 	}
 	entry->used = DATABASE_USED | (kept ? DATABASE_KEPT : 0);
+	database_noted_sa(m, entry);
 	m->database->sas++;
 	encap_open(m, &entry->sa);
 	acquire_sa_came(m, &entry->sa);
@@ -129,14 +124,14 @@ static int sa_enter(struct manager *m, const struct state_line *line, struct dat
 
 int sa_add(struct manager *m, const struct state_line *line)
 {
-	struct database_sa *entry = sa_free(m);
+	struct database_sa *entry = database_free(m);
 
 	return entry ? sa_enter(m, line, entry, NULL) : -ENOSPC;
 }
 
 int sa_add_kept(struct manager *m, const struct state_line *line, const struct mark_range *range)
 {
-	struct database_sa *entry = sa_free(m);
+	struct database_sa *entry = database_free(m);
 	int err = entry ? sa_enter(m, line, entry, range) : -ENOSPC;
 
 	if (err)
@@ -161,6 +156,7 @@ int sa_delete(struct manager *m, struct database_sa *sa)
 		return err;
 	ioctl(m->fd, IPSP_IOC_HANDLE_DEL, &handle);
 	explicit_bzero(sa, sizeof(*sa));
+	database_noted_sa(m, sa);
 	m->database->sas--;
 	encap_sweep(m);
 	return 0;
@@ -195,7 +191,7 @@ static int sa_put_again(struct manager *m, const struct database_sa *before)
 static int sa_replace_out(struct manager *m, struct database_sa *old, const struct state_line *line,
 			  const struct mark_range *range)
 {
-	struct database_sa *entry = sa_free(m);
+	struct database_sa *entry = database_free(m);
 	int err = sa_put(m, line, range);
 
 	if (err)
@@ -216,7 +212,7 @@ int sa_replace(struct manager *m, struct database_sa *old, const struct state_li
 	struct database_sa before;
 	int err;
 
-	if (old->sa.direction == IPSP_DIR_OUT && line->sa.direction == IPSP_DIR_OUT && sa_free(m))
+	if (old->sa.direction == IPSP_DIR_OUT && line->sa.direction == IPSP_DIR_OUT && database_free(m))
 		return sa_replace_out(m, old, line, range);
 	before = *old;
 	err = sa_delete(m, old);

@@ -2,6 +2,7 @@
 //! answer - what comes up: an ANSWER behind each ticket, a NOTE behind what cannot be served
 
 use crate::acquire;
+use crate::bundle::MOST;
 use crate::record::{align, Record, ANSWER, HEADER_LEN, NOTE};
 
 /// Bytes in front of an answer's packets.
@@ -27,7 +28,8 @@ pub enum Reason {
 
 #[derive(Clone, Copy)]
 pub enum Verdict {
-    Classify { handle: u32 },
+    /// Innermost first, zeros behind them.
+    Classify { handles: [u32; MOST] },
     /// `length` bytes of packets lie behind HEAD.
     Transformed { segments: u32, segment_len: usize, length: usize, flags: u8 },
     Bypass,
@@ -66,10 +68,12 @@ pub fn start(up: &mut [u8], head: usize, length: usize, kind: u16, control_len: 
 
 fn verdict(up: &mut [u8], verdict: Verdict) {
     match verdict {
-        Verdict::Classify { handle } => {
+        Verdict::Classify { handles } => {
             put16(up, HEADER_LEN, 1);
-            put32(up, 96, handle);
-            put32(up, 112, 1);
+            for (i, handle) in handles.iter().enumerate() {
+                put32(up, 96 + 4 * i, *handle);
+            }
+            put32(up, 112, handles.iter().filter(|handle| **handle != 0).count() as u32);
         }
         Verdict::Transformed { segments, segment_len, length, flags } => {
             put32(up, 16, length as u32);

@@ -8,6 +8,7 @@
 
 mod acquire;
 mod answer;
+mod bundle;
 mod checksum;
 mod esp;
 mod ip;

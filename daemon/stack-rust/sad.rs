@@ -50,7 +50,10 @@ pub struct Facts {
     pub encap: Option<([u8; 2], [u8; 2])>,
     mark: u32,
     mark_mask: u32,
+    if_id: u32,
     pub selector: Selector,
+    /// 0: none.
+    pub label: u32,
 }
 
 pub struct Sa {
@@ -96,7 +99,9 @@ impl Facts {
             encap: (encap != ([0; 2], [0; 2])).then(|| encap),
             mark: f.u32(60),
             mark_mask: f.u32(64),
+            if_id: f.u32(68),
             selector: Selector::read(f.part(72, 64)),
+            label: f.u32(568),
         }
     }
 
@@ -114,8 +119,8 @@ impl Facts {
         self.flags & flag != 0
     }
 
-    fn mark_fits(&self, mark: u32) -> bool {
-        (mark ^ self.mark) & self.mark_mask == 0
+    fn is_for(&self, t: &Tuple) -> bool {
+        (t.mark ^ self.mark) & self.mark_mask == 0 && (self.if_id == 0 || self.if_id == t.if_id)
     }
 }
 
@@ -216,14 +221,26 @@ impl Sad {
         }
     }
 
-    /// The newest outbound SA that a packet may use under a template.
-    pub fn newest(&self, template: &Template, t: &Tuple) -> Option<u32> {
+    /// The newest outbound SA that a packet may use under a template of a policy with that label.
+    pub fn newest(&self, template: &Template, label: u32, t: &Tuple) -> Option<Facts> {
         self.index
             .iter()
             .filter_map(|&(_, place)| self.place.get(place as usize))
-            .filter(|sa| sa.facts.direction == OUT && sa.facts.mark_fits(t.mark))
+            .filter(|sa| sa.facts.direction == OUT && sa.facts.label == label && sa.facts.is_for(t))
             .filter(|sa| template.fits(&sa.facts, t) && sa.facts.selector.matches(t))
             .max_by_key(|sa| sa.age)
-            .map(|sa| sa.facts.handle)
+            .map(|sa| sa.facts)
+    }
+
+    /// Is there an inbound one without UDP of the packet's destination and protocol, and this SPI?
+    pub fn opens(&self, t: &Tuple, spi: &[u8]) -> bool {
+        self.index.iter().filter_map(|&(_, place)| self.place.get(place as usize)).map(|sa| &sa.facts).any(|sa| {
+            sa.direction == IN
+                && sa.protocol == t.protocol
+                && sa.family == t.family
+                && sa.spi == *spi
+                && sa.destination == t.destination
+                && sa.encap.is_none()
+        })
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! spd - the policies of a stack in their order. All room is made before the first record.
 
+use crate::bundle::{Bundle, MOST};
 use crate::record::Fields;
 use crate::sad::{Facts, Refused, TRANSPORT};
 use crate::selector::{Selector, Tuple};
@@ -12,7 +13,6 @@ const DELETE: u32 = 2;
 pub const BYPASS: u8 = 1;
 pub const APPLY: u8 = 2;
 pub const FWD: u8 = 2;
-const TEMPLATES_MAX: usize = 4;
 const TEMPLATE_LEN: usize = 48;
 
 #[derive(Clone, Copy)]
@@ -36,7 +36,9 @@ pub struct Policy {
     templates: u8,
     /// The id to ask for an SA with; 0: none is asked for.
     pub acquire: u32,
-    template: [Template; TEMPLATES_MAX],
+    /// 0: for all.
+    pub label: u32,
+    template: [Template; MOST],
 }
 
 fn is_zero_or(asked: &[u8; 16], address: &[u8; 16]) -> bool {
@@ -81,6 +83,7 @@ impl Policy {
             direction: f.u8(64),
             priority: f.u32(68),
             index: f.u32(72),
+            label: f.u32(76),
             action: f.u8(80),
             templates: f.u8(81),
             acquire: f.u32(84),
@@ -88,13 +91,18 @@ impl Policy {
         }
     }
 
-    /// The template, if there is exactly one.
-    pub fn single(&self) -> Option<&Template> {
-        self.template.first().filter(|_| self.templates == 1)
+    /// None: more than there is room for, or none.
+    pub fn templates(&self) -> Option<&[Template]> {
+        self.template.get(..usize::from(self.templates)).filter(|all| !all.is_empty())
     }
 
-    fn takes(&self, sa: &Facts, t: &Tuple) -> bool {
-        self.action == APPLY && self.template.iter().take(usize::from(self.templates)).any(|w| w.fits(sa, t))
+    fn suits(&self, label: u32) -> bool {
+        self.label == 0 || self.label == label
+    }
+
+    fn takes(&self, through: &Bundle, t: &Tuple) -> bool {
+        let count = usize::from(self.templates).min(MOST);
+        self.action == APPLY && through.is_wanted(self.template.get(..count).unwrap_or(&[]), t)
     }
 }
 
@@ -151,12 +159,13 @@ impl Spd {
         self.list.is_empty()
     }
 
-    /// Does the policy of that direction want what came under that SA? None: there is no policy.
-    pub fn says(&self, direction: u8, t: &Tuple, sa: &Facts) -> Option<bool> {
-        self.find(direction, t).map(|p| p.takes(sa, t))
+    /// Does the policy of that direction want what came through those SAs? None: there is no policy.
+    pub fn says(&self, direction: u8, t: &Tuple, through: &Bundle) -> Option<bool> {
+        self.find(direction, t, through.label()).map(|p| p.takes(through, t))
     }
 
-    pub fn find(&self, direction: u8, t: &Tuple) -> Option<&Policy> {
-        self.list.iter().find(|p| p.direction == direction && p.selector.matches(t))
+    /// `label` is the packet's, or of the SA that it came under.
+    pub fn find(&self, direction: u8, t: &Tuple, label: u32) -> Option<&Policy> {
+        self.list.iter().find(|p| p.direction == direction && p.suits(label) && p.selector.matches(t))
     }
 }

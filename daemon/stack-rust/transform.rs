@@ -3,6 +3,7 @@
 
 use crate::acquire::{self, Wanted};
 use crate::answer::{self, Reason, Verdict, HEAD};
+use crate::bundle::{Bundle, Lacks};
 use crate::ip::Ip;
 use crate::protect;
 use crate::record::{self, align, Record};
@@ -76,7 +77,7 @@ impl Transform {
         let ip = Ip::parse(down.data).ok_or(Reason::Malformed)?;
         let f = down.control;
         let t = ip.tuple(f.u32(24), f.u32(28), f.u32(32));
-        let policy = match self.spd.find(OUT, &t) {
+        let policy = match self.spd.find(OUT, &t, f.u32(36)) {
             Some(policy) => policy,
             None if self.default_drop => return Err(Reason::Policy),
             None => return Ok(Verdict::Bypass),
@@ -86,12 +87,11 @@ impl Transform {
             APPLY => (),
             _ => return Err(Reason::Policy),
         }
-        let template = policy.single().ok_or(Reason::Unsupported)?;
-        match self.sad.newest(template, &t) {
-            Some(handle) => Ok(Verdict::Classify { handle }),
-            None if template.optional => Ok(Verdict::Bypass),
-            None if policy.acquire == 0 => Err(Reason::NoSa),
-            None => {
+        match Bundle::of(policy.templates().ok_or(Reason::Unsupported)?, policy.label, &self.sad, &t) {
+            Ok(bundle) => Ok(bundle.handles().map_or(Verdict::Bypass, |handles| Verdict::Classify { handles })),
+            Err(Lacks::Support) => Err(Reason::Unsupported),
+            Err(Lacks::Sa) if policy.acquire == 0 => Err(Reason::NoSa),
+            Err(Lacks::Sa) => {
                 let wanted = Wanted { acquire: policy.acquire, policy: policy.index, label: f.u32(36) };
                 acquire::write(up, &wanted, &t);
                 Ok(Verdict::Hold { acquire: policy.acquire })

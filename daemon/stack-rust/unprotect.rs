@@ -2,6 +2,7 @@
 //! unprotect - the UNPROTECT ticket: check, decrypt, and what the inner packet must be (RFC 4303 3.4, RFC 4301 5.2)
 
 use crate::answer::{Reason, Verdict};
+use crate::bundle::{self, Bundle};
 use crate::checksum;
 use crate::esp::{Aad, ESP_LEN, UDP_LEN};
 use crate::ip::{self, Ip};
@@ -133,23 +134,24 @@ fn tcp_is_right(ip: &Ip) -> bool {
     checksum::fold(checksum::add(checksum::pseudo(ip.addresses(), ip.protocol, body.len()), body)) == 0xffff
 }
 
-fn admitted(spd: &Spd, facts: &Facts, ip: &Ip, f: Fields) -> bool {
+fn admitted(spd: &Spd, through: &Bundle, ip: &Ip, f: Fields) -> bool {
     if spd.is_empty() {
         return true;
     }
     let t = ip.tuple(f.u32(24), f.u32(28), f.u32(32));
-    match (spd.says(sad::IN, &t, facts), spd.says(FWD, &t, facts)) {
+    match (spd.says(sad::IN, &t, through), spd.says(FWD, &t, through)) {
         (None, None) => true,
-        (here, through) => here == Some(true) || through == Some(true),
+        (here, beyond) => here == Some(true) || beyond == Some(true),
     }
 }
 
-fn judge(packet: &[u8], spd: &Spd, facts: &Facts, f: Fields) -> Result<Verdict, Reason> {
+/// Steps 5.4.3 to 5.5; what is opened again is asked of then.
+fn judge(packet: &[u8], sad: &Sad, spd: &Spd, through: &Bundle, facts: &Facts, f: Fields) -> Result<Verdict, Reason> {
     let ip = Ip::parse(packet).ok_or(Reason::Malformed)?;
     if !facts.selector.matches(&ip.tuple(0, 0, facts.selector.mark)) {
         return Err(Reason::Selector);
     }
-    if !admitted(spd, facts, &ip, f) {
+    if !bundle::goes_on(sad, &ip) && !admitted(spd, through, &ip, f) {
         return Err(Reason::Policy);
     }
     let translated = facts.mode == sad::TRANSPORT && facts.encap.is_some();
@@ -160,15 +162,17 @@ fn judge(packet: &[u8], spd: &Spd, facts: &Facts, f: Fields) -> Result<Verdict, 
 /// The packet goes to the start of `out`.
 pub fn unprotect(sad: &mut Sad, spd: &Spd, down: &Record, out: &mut [u8]) -> Result<Verdict, Reason> {
     let f = down.control;
-    let sa = sad.get(f.u32(40)).filter(|sa| sa.facts.direction == sad::IN).ok_or(Reason::NoSa)?;
-    let outer = Outer::parse(down.data, &sa.facts).ok_or(Reason::Malformed)?;
-    let at = if sa.facts.mode == sad::TUNNEL { 0 } else { outer.ip.header_len };
+    let through = Bundle::read(f, sad).ok_or(Reason::NoSa)?;
+    let sa = sad.get(f.u32(40)).ok_or(Reason::NoSa)?;
+    let facts = sa.facts;
+    let outer = Outer::parse(down.data, &facts).ok_or(Reason::Malformed)?;
+    let at = if facts.mode == sad::TUNNEL { 0 } else { outer.ip.header_len };
     let text = out.get_mut(at..at + outer.text.len()).ok_or(Reason::StackError)?;
     let (length, next) = open(text, sa, &outer, f.u64(48))?;
     let packet = out.get_mut(..at + length).ok_or(Reason::StackError)?;
-    let length = match sa.facts.mode {
-        sad::TUNNEL => tunnel(packet, &sa.facts, &outer.ip, next)?,
+    let length = match facts.mode {
+        sad::TUNNEL => tunnel(packet, &facts, &outer.ip, next)?,
         _ => transport(packet, &outer.ip, next).map(|()| packet.len()).ok_or(Reason::Malformed)?,
     };
-    judge(packet.get(..length).ok_or(Reason::Malformed)?, spd, &sa.facts, f)
+    judge(packet.get(..length).ok_or(Reason::Malformed)?, sad, spd, &through, &facts, f)
 }

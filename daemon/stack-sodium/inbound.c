@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "bundle.h"
 #include "esp.h"
 #include "sum.h"
 
@@ -18,6 +19,7 @@
 
 struct inbound {
 	const struct sad_sa *sa;
+	struct bundle through;		/* that one, and those before it */
 	const struct ipsp_packet *about;
 	struct ip outer, inner;
 	uint8_t *out;			/* the packet that comes out */
@@ -115,14 +117,10 @@ static enum inbound_says inbound_ask(const struct inbound *in, const struct spd 
 				     const struct tuple *tuple)
 {
 	const struct ipsp_policy_entry *policy = spd_find(spd, direction, tuple);
-	unsigned i;
 
 	if (!policy)
 		return UNKNOWN;
-	for (i = 0; policy->action == IPSP_POLICY_APPLY && i < policy->templates && i < IPSP_STAMPS; i++)
-		if (sad_fits(in->sa, &policy->template_[i], tuple))
-			return YES;
-	return NO;
+	return policy->action == IPSP_POLICY_APPLY && bundle_wanted(&in->through, policy, tuple) ? YES : NO;
 }
 
 static bool inbound_admitted(const struct inbound *in, const struct spd *spd)
@@ -133,6 +131,7 @@ static bool inbound_admitted(const struct inbound *in, const struct spd *spd)
 	if (!spd->slots.taken)
 		return true;
 	tuple_of(&tuple, &in->inner, in->about);
+	tuple.label = in->sa->given.label;
 	local = inbound_ask(in, spd, IPSP_DIR_IN, &tuple);
 	forward = inbound_ask(in, spd, IPSP_DIR_FWD, &tuple);
 	return local == YES || forward == YES || (local == UNKNOWN && forward == UNKNOWN);
@@ -182,7 +181,8 @@ static unsigned inbound_open(struct inbound *in, const uint8_t *bytes, size_t le
 }
 
 /* 0, or the reason of the drop. */
-static unsigned inbound_packet(struct inbound *in, const struct spd *spd, const uint8_t *bytes, size_t len)
+static unsigned inbound_packet(struct inbound *in, const struct sad *sad, const struct spd *spd, const uint8_t *bytes,
+			       size_t len)
 {
 	unsigned reason = inbound_open(in, bytes, len);
 
@@ -192,7 +192,7 @@ static unsigned inbound_packet(struct inbound *in, const struct spd *spd, const 
 		return reason;
 	if (!inbound_selected(in))
 		return IPSP_DROP_SELECTOR;
-	return inbound_admitted(in, spd) ? 0 : IPSP_DROP_POLICY;
+	return bundle_goes_on(sad, &in->inner) || inbound_admitted(in, spd) ? 0 : IPSP_DROP_POLICY;
 }
 
 size_t inbound_answer(const struct sad *sad, const struct spd *spd, const struct ipsp_record *down, void *up,
@@ -203,12 +203,12 @@ size_t inbound_answer(const struct sad *sad, const struct spd *spd, const struct
 	struct ipsp_answer *answer;
 	unsigned reason;
 
-	in.sa = sad_find(sad, in.about->stamp[0].handle);
-	if (!in.sa || in.sa->given.direction != IPSP_DIR_IN)
+	if (!bundle_read(&in.through, sad, in.about))
 		return answer_drop(up, down, IPSP_DROP_NO_SA);
+	in.sa = in.through.sa[0];
 	if (ANSWER_DATA + len + IPSP_ALIGN > room)
 		return answer_drop(up, down, IPSP_DROP_STACK_ERROR);
-	reason = inbound_packet(&in, spd, (const uint8_t *)down + down->data_offset, len);
+	reason = inbound_packet(&in, sad, spd, (const uint8_t *)down + down->data_offset, len);
 	if (reason)
 		return answer_drop(up, down, reason);
 	answer = answer_begin(up, down, IPSP_VERDICT_TRANSFORMED);

@@ -5,6 +5,7 @@
 
 #include "acquire.h"
 #include "answer.h"
+#include "bundle.h"
 #include "inbound.h"
 #include "ipsec_port_ring.h"
 #include "outbound.h"
@@ -88,12 +89,14 @@ static size_t record_verdict(const struct record_call *c, uint16_t verdict)
 	return answer_end(c->up, 0);
 }
 
-static size_t record_classified(const struct record_call *c, uint32_t handle)
+static size_t record_classified(const struct record_call *c, const struct bundle *bundle)
 {
 	struct ipsp_answer *answer = answer_begin(c->up, c->down, IPSP_VERDICT_CLASSIFY);
+	uint32_t i;
 
-	answer->handle[0] = handle;
-	answer->handles = 1;
+	for (i = 0; i < bundle->count; i++)
+		answer->handle[i] = bundle->sa[i]->given.handle;
+	answer->handles = bundle->count;
 	return answer_end(c->up, 0);
 }
 
@@ -112,18 +115,14 @@ static size_t record_held(const struct record_call *c, const struct ipsp_policy_
 static size_t record_apply(const struct record_call *c, const struct ipsp_policy_entry *policy,
 			   const struct tuple *tuple)
 {
-	const struct sad_sa *sa;
+	struct bundle bundle;
+	const unsigned reason = bundle_fit(&bundle, &c->stack->sad, policy, tuple);
 
-	if (policy->templates != 1)
-		return answer_drop(c->up, c->down, IPSP_DROP_UNSUPPORTED);
-	sa = sad_fit(&c->stack->sad, &policy->template_[0], tuple);
-	if (sa)
-		return record_classified(c, sa->given.handle);
-	if (policy->template_[0].optional)
-		return record_verdict(c, IPSP_VERDICT_BYPASS);
-	if (policy->acquire)
+	if (reason == IPSP_DROP_NO_SA && policy->acquire)
 		return record_held(c, policy, tuple);
-	return answer_drop(c->up, c->down, IPSP_DROP_NO_SA);
+	if (reason)
+		return answer_drop(c->up, c->down, reason);
+	return bundle.count ? record_classified(c, &bundle) : record_verdict(c, IPSP_VERDICT_BYPASS);
 }
 
 static size_t record_classify(const struct record_call *c)

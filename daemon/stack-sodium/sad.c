@@ -110,11 +110,13 @@ bool sad_fits(const struct sad_sa *sa, const struct ipsp_template *want, const s
 static bool sad_takes(const struct sad_sa *sa, const struct tuple *tuple)
 {
 	return sa->given.direction == IPSP_DIR_OUT && !((tuple->mark ^ sa->given.mark) & sa->given.mark_mask) &&
+	       (!sa->given.if_id || sa->given.if_id == tuple->if_id) &&
 	       (sa->any || tuple_matches(tuple, &sa->given.selector));
 }
 
 /* A free place has age 0, which no SA has. */
-const struct sad_sa *sad_fit(const struct sad *sad, const struct ipsp_template *want, const struct tuple *tuple)
+const struct sad_sa *sad_fit(const struct sad *sad, const struct ipsp_template *want, uint32_t label,
+			     const struct tuple *tuple)
 {
 	const struct sad_sa *best = NULL;
 	uint32_t i;
@@ -122,8 +124,23 @@ const struct sad_sa *sad_fit(const struct sad *sad, const struct ipsp_template *
 	for (i = 0; i < sad->slots.max; i++) {
 		const struct sad_sa *sa = &sad->sa[i];
 
-		if (sa->age > (best ? best->age : 0) && sad_fits(sa, want, tuple) && sad_takes(sa, tuple))
+		if (sa->age > (best ? best->age : 0) && sa->given.label == label && sad_fits(sa, want, tuple) && sad_takes(sa, tuple))
 			best = sa;
 	}
 	return best;
+}
+
+/* A free place is of no family. */
+bool sad_opens(const struct sad *sad, const struct tuple *tuple, const uint8_t spi[4])
+{
+	uint32_t i;
+
+	for (i = 0; i < sad->slots.max; i++) {
+		const struct ipsp_sa *g = &sad->sa[i].given;
+
+		if (g->family == tuple->family && g->direction == IPSP_DIR_IN && g->protocol == tuple->protocol &&
+		    !g->encap_source && !memcmp(&g->spi, spi, 4) && !memcmp(g->destination, tuple->destination, 16))
+			return true;
+	}
+	return false;
 }

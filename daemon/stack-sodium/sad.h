@@ -31,8 +31,12 @@ void sad_clear(struct sad *sad);
 /* NULL: there is none. */
 const struct sad_sa *sad_find(const struct sad *sad, uint32_t handle);
 
-/* The newest outbound one that fits the template and takes the packet. */
-const struct sad_sa *sad_fit(const struct sad *sad, const struct ipsp_template *want, const struct tuple *tuple);
+/* The newest outbound one of that label that fits the template and takes the packet. */
+const struct sad_sa *sad_fit(const struct sad *sad, const struct ipsp_template *want, uint32_t label,
+			     const struct tuple *tuple);
 bool sad_fits(const struct sad_sa *sa, const struct ipsp_template *want, const struct tuple *tuple);
+
+/* An inbound one without UDP of the packet's destination and protocol has this SPI. */
+bool sad_opens(const struct sad *sad, const struct tuple *tuple, const uint8_t spi[4]);
 
 #endif

@@ -67,6 +67,12 @@ bool spd_add(struct spd *spd, const struct ipsp_policy_entry *entry)
 	return true;
 }
 
+/* A policy without a label is for all. */
+static bool spd_label(uint32_t wanted, const struct tuple *tuple)
+{
+	return !wanted || wanted == tuple->label;
+}
+
 const struct ipsp_policy_entry *spd_find(const struct spd *spd, uint8_t direction, const struct tuple *tuple)
 {
 	uint32_t i;
@@ -74,7 +80,8 @@ const struct ipsp_policy_entry *spd_find(const struct spd *spd, uint8_t directio
 	for (i = 0; i < spd->slots.taken; i++) {
 		const struct ipsp_policy_entry *entry = &spd->entry[spd->order[i]];
 
-		if (entry->protect.direction == direction && tuple_matches(tuple, &entry->protect.selector))
+		if (entry->protect.direction == direction && spd_label(entry->protect.label, tuple) &&
+		    tuple_matches(tuple, &entry->protect.selector))
 			return entry;
 	}
 	return NULL;

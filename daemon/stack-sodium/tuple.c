@@ -50,6 +50,7 @@ void tuple_of(struct tuple *tuple, const struct ip *ip, const struct ipsp_packet
 	tuple->ifindex = about->ifindex;
 	tuple->if_id = about->if_id;
 	tuple->mark = about->mark;
+	tuple->label = about->label;
 }
 
 /* The first `bits` bits are the same; more than there are: all of them. */

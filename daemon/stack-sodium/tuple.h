@@ -12,6 +12,7 @@ struct tuple {
 	bool has_ports;				/* or ICMP's type and code */
 	uint16_t source_port, destination_port;
 	uint32_t ifindex, if_id, mark;
+	uint32_t label;				/* of the packet, or of the SA it came under */
 };
 
 /* `about`: where the packet's interface and mark stand. */

@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 		die("mlockall");
 	must(sandbox_namespaces());
 	/* Only now: the deadlines of what it is dealt do not wait for libraries to start. */
-	must(port_attach(&port, o.port_fd, o.index));
+	must(port_attach_merging(&port, o.port_fd, o.index));
 	must(sandbox_identity(o.uid, o.gid));
 	must(sandbox_close(o.port_fd));
 	loop_run(&port, transform);

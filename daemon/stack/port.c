@@ -35,9 +35,8 @@ static const char *port_map_all(struct port *port, const struct ipsp_layout *l)
 	return NULL;
 }
 
-const char *port_attach(struct port *port, int fd, unsigned index)
+static const char *port_attach_as(struct port *port, int fd, struct ipsp_attach attach)
 {
-	struct ipsp_attach attach = { .role = IPSP_ROLE_STACK, .index = index };
 	struct ipsp_layout layout;
 
 	port->fd = fd;
@@ -46,5 +45,20 @@ const char *port_attach(struct port *port, int fd, unsigned index)
 		return "ATTACH";
 	if (ioctl(fd, IPSP_IOC_LAYOUT, &layout))
 		return "LAYOUT";
+	if (layout.interface != IPSP_INTERFACE) {
+		errno = EPROTO;
+		return "the module's interface is another than this program's";
+	}
 	return port_map_all(port, &layout);
+}
+
+const char *port_attach(struct port *port, int fd, unsigned index)
+{
+	return port_attach_as(port, fd, (struct ipsp_attach){ .role = IPSP_ROLE_STACK, .index = index });
+}
+
+const char *port_attach_merging(struct port *port, int fd, unsigned index)
+{
+	return port_attach_as(port, fd, (struct ipsp_attach){ .role = IPSP_ROLE_STACK, .index = index,
+							 .flags = IPSP_ATTACHF_MERGES });
 }

@@ -23,6 +23,8 @@ struct port {
 /* Attaches descriptor fd (of the port's device) as stack `index` and maps its streams.
  * NULL, or a text that says what failed (errno says why). */
 const char *port_attach(struct port *port, int fd, unsigned index);
+/* The same for one that merges as the manual has it (6), also what is voted on. */
+const char *port_attach_merging(struct port *port, int fd, unsigned index);
 
 /* sim.c: a port without a module. `peer` is the kernel's end. */
 struct sim {

@@ -53,6 +53,14 @@ static void mask_address(__u8 address[16], __u32 bits)
 	}
 }
 
+bool address_is_in(const void *address, const void *prefix, unsigned int bits)
+{
+	const __u8 *x = address, *y = prefix;
+	unsigned int whole = bits / 8, rest = bits % 8;
+
+	return !memcmp(x, y, whole) && (!rest || !((x[whole] ^ y[whole]) >> (8 - rest)));
+}
+
 static bool is_any(const char *value)
 {
 	return !strcmp(value, "any") || !strcmp(value, "all") || !strcmp(value, "default");

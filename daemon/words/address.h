@@ -19,6 +19,7 @@ int address_take_prefix(struct words *w, const char *name, __u8 *family,
 			__u8 address[16], __u8 *bits);
 
 bool address_is_zero(const __u8 address[16]);
+bool address_is_in(const void *address, const void *prefix, unsigned int bits);	/* both in the order of the wire */
 const char *address_text(char text[ADDRESS_TEXT_MAX], __u8 family, const __u8 address[16]);
 const char *address_prefix_text(char text[ADDRESS_TEXT_MAX], __u8 family,
 				const __u8 address[16], __u8 bits);

@@ -21,16 +21,16 @@ const struct algorithm algorithm_table[] = {
 	{ "rfc8750(ccm(aes))", NULL, AEAD, false, 0, 4, 3, { 152, 216, 280 }, { 64 }, O, "rfc4309(ccm(aes))" },
 	{ "rfc8750(chacha20,poly1305)", NULL, AEAD, false, 0, 4, 4, { 288 }, { 128 }, O | M | S,
 	  "rfc7539esp(chacha20,poly1305)" },
-	{ "cbc(aes)", "aes", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
-	{ "rfc3686(ctr(aes))", NULL, CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O, NULL },
+	{ "cbc(aes)", "aes", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O | M, NULL },
+	{ "rfc3686(ctr(aes))", NULL, CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O | M, NULL },
 	{ "cbc(camellia)", "camellia", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
 	{ "ecb(cipher_null)", "cipher_null", CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O, NULL },
 	{ "cbc(des3_ede)", "des3_ede", CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O, NULL },
 	{ "cbc(des)", "des", CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O, NULL },
-	{ "hmac(sha1)", "sha1", AUTH, false, 0, 4, 0, { 160 }, { 96 }, O, NULL },
-	{ "hmac(sha256)", "sha256", AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O, NULL },
-	{ "hmac(sha384)", NULL, AUTH, false, 0, 4, 0, { 384 }, { 192 }, O, NULL },
-	{ "hmac(sha512)", NULL, AUTH, false, 0, 4, 0, { 512 }, { 256 }, O, NULL },
+	{ "hmac(sha1)", "sha1", AUTH, false, 0, 4, 0, { 160 }, { 96 }, O | M, NULL },
+	{ "hmac(sha256)", "sha256", AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O | M, NULL },
+	{ "hmac(sha384)", NULL, AUTH, false, 0, 4, 0, { 384 }, { 192 }, O | M, NULL },
+	{ "hmac(sha512)", NULL, AUTH, false, 0, 4, 0, { 512 }, { 256 }, O | M, NULL },
 	{ "xcbc(aes)", NULL, AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
 	{ "cmac(aes)", NULL, AUTH, false, 0, 4, 0, { 128 }, { 96 }, O, NULL },
 	{ "hmac(md5)", "md5", AUTH, true, 0, 4, 0, { 128 }, { 96 }, O, NULL },
@@ -148,6 +148,8 @@ static uint32_t engines_for(const struct ipsp_sa *sa)
 		engines = engines_of(ALGORITHM_CIPHER, &sa->cipher);
 	if (sa->auth.name[0])
 		engines &= engines_of(ALGORITHM_AUTH, &sa->auth);
+	else if (!layout.is_aead)
+		engines &= ~M;		/* its jobs are a cipher and a MAC */
 	return engines & ~engines_missing(sa);
 }
 

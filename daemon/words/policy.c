@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "address.h"
+#include "context.h"
 #include "policy.h"
 #include "protocol.h"
 
@@ -75,6 +76,11 @@ static int take_if_id(struct words *w, const char *name, void *target)
 	struct policy_line *line = target;
 
 	return word_number32(w, name, 0, UINT32_MAX, &line->entry->protect.selector.if_id);
+}
+
+static int take_context(struct words *w, const char *name, void *target)
+{
+	return context_take(w, name, &((struct policy_line *)target)->entry->protect.label);
 }
 
 static int take_ptype(struct words *w, const char *name, void *target)
@@ -161,14 +167,14 @@ static const struct word_entry template_words[] = {
 static int take_template(struct words *w, const char *name, void *target)
 {
 	struct ipsp_policy_entry *e = ((struct policy_line *)target)->entry;
-	struct ipsp_template *t = &e->template_[0];
+	struct ipsp_template *t = &e->template_[e->templates];
 
-	if (e->templates)
-		return word_not_served(w, name, "second", "one template");
+	if (e->templates == IPSP_STAMPS)
+		return word_not_served(w, name, "fifth", "four templates at most");
 	t->protocol = 50;
 	if (word_run_nested(w, WORD_TABLE(template_words), t))
 		return -EINVAL;
-	e->templates = 1;
+	e->templates++;
 	return 0;
 }
 
@@ -188,8 +194,23 @@ static const struct word_entry policy_words[] = {
 	{ "code*", take_selector_word }, { "dev*", take_selector_word },
 	{ "dir", take_direction }, { "action", take_action }, { "priority", take_priority },
 	{ "index", take_index }, { "ptype", take_ptype }, { "mark", take_mark },
-	{ "if_id", take_if_id }, { "acquire", take_acquire }, { "tmpl*", take_template },
+	{ "if_id", take_if_id }, { "ctx", take_context }, { "acquire", take_acquire }, { "tmpl*", take_template },
 };
+
+/* One SA is asked for at a time, and of BEET only the innermost addresses are known. */
+static int check_bundle(struct words *w, const struct ipsp_policy_entry *e)
+{
+	uint8_t i;
+
+	if (e->templates < 2)
+		return 0;
+	if (e->acquire)
+		return word_not_served(w, "acquire", "of several templates", "acquire with one template");
+	for (i = 0; i < e->templates; i++)
+		if (e->template_[i].mode == IPSP_SA_BEET)
+			return word_not_served(w, "mode", "beet", "transport, tunnel beside another template");
+	return 0;
+}
 
 int policy_parse(struct words *w, struct ipsp_policy_entry *entry)
 {
@@ -202,6 +223,8 @@ int policy_parse(struct words *w, struct ipsp_policy_entry *entry)
 	if (!line.has_direction)
 		return word_fail(w, WORD_STATUS_MISSING,
 				 "policy: no dir; wanted: dir in, dir out or dir fwd");
+	if (check_bundle(w, entry))
+		return -EINVAL;
 	entry->action = line.is_block ? IPSP_POLICY_DROP :
 			entry->templates ? IPSP_POLICY_APPLY : IPSP_POLICY_BYPASS;
 	entry->protect.clear = entry->action == IPSP_POLICY_BYPASS;
@@ -214,6 +237,8 @@ bool policy_is_same(const struct ipsp_policy_entry *a, const struct ipsp_policy_
 		return false;
 	if (a->protect.index && b->protect.index)
 		return a->protect.index == b->protect.index;
+	if (a->protect.label != b->protect.label)
+		return false;
 	return !memcmp(&a->protect.selector, &b->protect.selector, sizeof(a->protect.selector));
 }
 
@@ -223,8 +248,8 @@ static void text_template(struct text *t, const struct ipsp_template *m)
 
 	text_add(t, "\ttmpl src %s dst %s\n", address_text(a, m->family, m->source),
 		 address_text(b, m->family, m->destination));
-	text_add(t, "\t\tproto esp spi 0x%08x reqid %u mode %s%s\n", ntohl(m->spi), m->reqid,
-		 protocol_mode_text(m->mode), m->optional ? " level use" : "");
+	text_add(t, "\t\tproto %s spi 0x%08x reqid %u mode %s%s\n", m->protocol == IPSP_AH ? "ah" : "esp",
+		 ntohl(m->spi), m->reqid, protocol_mode_text(m->mode), m->optional ? " level use" : "");
 }
 
 void policy_text(struct text *t, const struct ipsp_policy_entry *e)
@@ -236,6 +261,7 @@ void policy_text(struct text *t, const struct ipsp_policy_entry *e)
 	text_add(t, "\n\tdir %s action %s index %u priority %u\n", direction[e->protect.direction],
 		 e->action == IPSP_POLICY_DROP ? "block" : "allow", e->protect.index,
 		 e->protect.priority);
+	context_text(t, e->protect.label);
 	for (i = 0; i < e->templates; i++)
 		text_template(t, &e->template_[i]);
 }

@@ -45,14 +45,8 @@ static int take_dport(struct words *w, const char *name, void *target)
 static int take_dev(struct words *w, const char *name, void *target)
 {
 	struct ipsp_rule *r = target;
-	const char *value;
 
-	if (word_value(w, name, &value))
-		return -EINVAL;
-	if (!*value || strlen(value) >= sizeof(r->device))
-		return word_bad(w, name, value, "an interface name of 1 to 15 bytes");
-	strcpy(r->device, value);
-	return 0;
+	return word_text(w, name, "an interface name", r->device, sizeof(r->device));
 }
 
 static int take_mark(struct words *w, const char *name, void *target)
@@ -91,14 +85,13 @@ static int take_cgroup(struct words *w, const char *name, void *target)
 	return 0;
 }
 
-static int take_not_served(struct words *w, const char *name, void *target)
+/* Which contexts there are, the security module knows, and only where the rules are for. */
+static int take_label(struct words *w, const char *name, void *target)
 {
-	const char *value;
+	struct ipsp_rule *r = target;
 
-	(void)target;
-	if (word_value(w, name, &value))
-		return -EINVAL;
-	return word_not_served(w, name, value, "from, to, proto, sport, dport, dev, mark, uid, gid, cgroup");
+	r->flags |= IPSP_RULEF_LABEL;
+	return word_text(w, name, "a security context", r->label, sizeof(r->label));
 }
 
 static int take_target(struct words *w, const char *name, void *target)
@@ -127,7 +120,7 @@ static const struct word_entry rule_words[] = {
 	{ "from", take_from }, { "to", take_to }, { "proto", take_proto },
 	{ "sport", take_sport }, { "dport", take_dport }, { "dev", take_dev },
 	{ "mark", take_mark }, { "uid", take_uid }, { "gid", take_gid },
-	{ "cgroup", take_cgroup }, { "label", take_not_served }, { "->", take_target },
+	{ "cgroup", take_cgroup }, { "label", take_label }, { "->", take_target },
 };
 
 static const struct word_choice rule_directions[] = {
@@ -203,6 +196,8 @@ void rule_text(struct text *t, const struct ipsp_rule *r)
 		text_add(t, " gid %u", r->gid);
 	if (r->flags & IPSP_RULEF_CGROUP)
 		text_cgroup(t, r->cgroup);
+	if (r->flags & IPSP_RULEF_LABEL)
+		text_add(t, " label %s", r->label);
 	text_add(t, " -> %s%s", r->action == IPSP_RULE_BYPASS ? "bypass" :
 		 r->action == IPSP_RULE_DROP ? "drop" : r->compartment,
 		 r->flags & IPSP_RULEF_PROTECT ? " protect" : "");

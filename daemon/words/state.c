@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "algorithm.h"
+#include "context.h"
 #include "protocol.h"
 #include "state.h"
 
@@ -92,6 +93,16 @@ static int take_oseq(struct words *w, const char *name, void *target)
 	if (word_number(w, name, 0, UINT32_MAX, &line->next))
 		return -EINVAL;
 	line->next++;			/* ip xfrm names the last one used */
+	return 0;
+}
+
+static int take_seq(struct words *w, const char *name, void *target)
+{
+	struct state_line *line = target;
+
+	if (word_number(w, name, 0, UINT32_MAX, &line->seen))
+		return -EINVAL;
+	line->seen++;
 	return 0;
 }
 
@@ -197,6 +208,11 @@ static int take_limit(struct words *w, const char *name, void *target)
 {
 	(void)name;
 	return limit_take(w, &((struct state_line *)target)->limit);
+}
+
+static int take_context(struct words *w, const char *name, void *target)
+{
+	return context_take(w, name, &((struct state_line *)target)->sa.label);
 }
 
 static int take_not_served(struct words *w, const char *name, void *target)
@@ -443,13 +459,12 @@ int state_admit(struct words *w, const struct ipsp_sa *sa, const struct option_s
 static const struct word_entry state_words[] = {
 	{ "src", take_src }, { "dst", take_dst }, { "proto", take_proto }, { "spi", take_spi },
 	{ "mode", take_mode }, { "reqid", take_reqid }, { "replay-window", take_window },
-	{ "replay-oseq", take_oseq }, { "mark", take_mark }, { "if_id", take_if_id },
+	{ "replay-oseq", take_oseq }, { "replay-seq", take_seq }, { "mark", take_mark }, { "if_id", take_if_id },
 	{ "flag", take_flag }, { "extra-flag", take_extra_flag }, { "sel", take_selector },
 	{ "aead", take_aead }, { "enc", take_enc }, { "auth", take_auth }, { "auth-trunc", take_auth_trunc },
 	{ "dir", take_direction }, { "comp", take_not_served },
-	{ "encap", take_encap }, { "offload", take_not_served }, { "ctx", take_not_served },
-	{ "limit*", take_limit }, { "replay-seq", take_not_served },
-	{ "coa", take_not_served }, { "output-mark", take_not_served },
+	{ "encap", take_encap }, { "offload", take_not_served }, { "ctx", take_context },
+	{ "limit*", take_limit }, { "coa", take_not_served }, { "output-mark", take_not_served },
 	{ "tfcpad", take_not_served },
 };
 
@@ -583,6 +598,7 @@ void state_text(struct text *t, const struct state_line *line, bool keys)
 			text_add(t, " %s", flag_choice[i].name);
 	text_add(t, "\n");
 	state_text_algorithms(t, sa, keys, false);
+	context_text(t, sa->label);
 	text_add(t, "\tdir %s\n\tsel ", sa->direction == IPSP_DIR_OUT ? "out" : "in");
 	protocol_selector_text(t, &sa->selector);
 	text_add(t, "\n");

@@ -14,6 +14,7 @@ struct state_line {
 	struct ipsp_sa sa;		/* handle 0 */
 	__u32 window;
 	uint64_t next;			/* outbound: first number; 0 = 1 */
+	uint64_t seen;			/* inbound: behind the last one seen; 0 = next */
 	struct limit limit;
 	bool has_direction;		/* `dir` was given */
 };

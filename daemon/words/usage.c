@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "address.h"
+#include "context.h"
 #include "protocol.h"
 #include "usage.h"
 
@@ -130,6 +131,7 @@ void usage_text(struct text *t, const struct state_line *line, const struct ipsp
 	usage_text_replay(t, line, h);
 	if (sa->if_id)
 		text_add(t, "\tif_id %#x\n", sa->if_id);
+	context_text(t, sa->label);
 	usage_text_selector(t, sa);
 	text_add(t, "\tlifetime config:\n");
 	limit_text(t, &line->limit, "\t  ");

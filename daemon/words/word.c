@@ -114,6 +114,21 @@ int word_value(struct words *w, const char *name, const char **value)
 			 "%s: the line ends here; allowed: a value after it", name);
 }
 
+int word_text(struct words *w, const char *name, const char *what, char *text, size_t size)
+{
+	const char *value;
+	char allowed[80];
+
+	if (word_value(w, name, &value))
+		return -EINVAL;
+	if (*value && strlen(value) < size) {
+		strcpy(text, value);
+		return 0;
+	}
+	snprintf(allowed, sizeof(allowed), "%s of 1 to %zu bytes", what, size - 1);
+	return word_bad(w, name, value, allowed);
+}
+
 bool word_is_number(const char *text, uint64_t most, uint64_t *number)
 {
 	char *end;

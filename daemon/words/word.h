@@ -69,6 +69,8 @@ void word_show_no_key(char *part, size_t room, const char *seen);
 
 /* The value after `name`. */
 int word_value(struct words *w, const char *name, const char **value);
+/* The same into `size` bytes, with its end; `what` it is: "an interface name". */
+int word_text(struct words *w, const char *name, const char *what, char *text, size_t size);
 int word_number(struct words *w, const char *name, uint64_t least, uint64_t most,
 		uint64_t *number);
 int word_number32(struct words *w, const char *name, uint32_t least, uint32_t most,

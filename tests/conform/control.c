@@ -83,6 +83,7 @@ static void control_sa_options(struct dice *d, struct ipsp_sa *sa)
 		sa->mark_mask = dice_between(d, 1, 3);
 	sa->mark = dice_below(d, 4) & sa->mark_mask;
 	sa->if_id = dice_percent(d, 5);
+	sa->label = dice_percent(d, 30) ? dice_below(d, 3) : 0;
 }
 
 static void control_sa_make(struct world *w, uint32_t pair, struct ipsp_sa *sa)
@@ -164,6 +165,13 @@ static void control_sa_delete(struct world *w)
 
 /* ---- policies ------------------------------------------------------------------------------ */
 
+/* One that any SA of tunnel mode fits, so that policies with several find all of theirs. */
+static void control_template_any(struct dice *d, struct ipsp_template *t)
+{
+	*t = (struct ipsp_template){ .protocol = IPSP_ESP, .mode = IPSP_SA_TUNNEL };
+	t->optional = (uint8_t)dice_percent(d, 10);
+}
+
 static void control_template(struct world *w, struct ipsp_template *t)
 {
 	struct dice *d = &w->dice;
@@ -195,10 +203,14 @@ static void control_policy(struct world *w, struct ipsp_policy_entry *e)
 	e->protect.index = dice_below(d, CONTROL_POLICIES);
 	e->action = DICE_PICK(d, actions);
 	e->protect.clear = e->action == IPSP_POLICY_BYPASS;
+	e->protect.label = dice_percent(d, 30) ? dice_below(d, 3) : 0;
 	e->acquire = w->holds && dice_percent(d, 40) ? dice_between(d, 1, 1000) : 0;
-	e->templates = (uint8_t)(dice_percent(d, 85) ? 1 : dice_below(d, IPSP_STAMPS + 3));
+	e->templates = (uint8_t)(dice_percent(d, 70) ? 1 : dice_below(d, IPSP_STAMPS + 3));
 	for (i = 0; i < e->templates && i < IPSP_STAMPS; i++)
-		control_template(w, &e->template_[i]);
+		if (e->templates > 1 && dice_percent(d, 60))
+			control_template_any(d, &e->template_[i]);
+		else
+			control_template(w, &e->template_[i]);
 }
 
 void control_policies(struct world *w, uint32_t operation, uint32_t count)
@@ -228,7 +240,13 @@ static void control_policies_any(struct world *w)
 
 void control_config(struct world *w)
 {
-	const struct ipsp_config config = { .flags = dice_below(&w->dice, 2) };
+	static const __u32 first[][2] = {
+		{ 0, 0 }, { IPSP_ENGINE_OPENSSL, IPSP_ENGINE_IPSECMB }, { IPSP_ENGINE_IPSECMB, IPSP_ENGINE_OPENSSL },
+	};
+	const __u32 *engine = first[dice_below(&w->dice, 3)];
+	const struct ipsp_config config = {
+		.flags = dice_below(&w->dice, 2), .engine = { engine[0], engine[1] },
+	};
 
 	control_add(w, IPSP_REC_CONFIG, &config, sizeof(config));
 }

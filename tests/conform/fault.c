@@ -5,6 +5,8 @@
  *   data      one bit of the last byte of about 1 answer in 1,000, whichever its record's bytes say
  *   reason    of the drops, likewise, another reason
  *   count     every 1,000th answer says nothing
+ *   part      of several SAs the innermost is named alone
+ *   through   does not look at what a packet came out of before
  *   nothing   behaves
  *
  * The linker puts it between the program and transform_answer().
@@ -53,14 +55,41 @@ static size_t fault_count(const struct ipsp_record *down, struct ipsp_record *up
 	return ++count % 1000 ? len : 0;
 }
 
+static size_t fault_part(const struct ipsp_record *down, struct ipsp_record *up, size_t len)
+{
+	struct ipsp_answer *answer = (struct ipsp_answer *)(up + 1);
+
+	(void)down;
+	if (up->type == IPSP_REC_ANSWER && answer->handles > 1)
+		answer->handles = 1;
+	return len;
+}
+
+static size_t fault_through(struct transform *t, const struct ipsp_record *down, void *up, size_t room)
+{
+	static uint8_t copy[256 << 10] __attribute__((aligned(64)));
+	struct ipsp_packet *p = (struct ipsp_packet *)(copy + sizeof(*down));
+
+	if (down->type != IPSP_REC_UNPROTECT || down->control_len < sizeof(*p) || down->len > sizeof(copy))
+		return __real_transform_answer(t, down, up, room);
+	memcpy(copy, down, down->len);
+	memset(&p->stamp[1], 0, sizeof(p->stamp) - sizeof(p->stamp[0]));
+	return __real_transform_answer(t, (const struct ipsp_record *)copy, up, room);
+}
+
 size_t __wrap_transform_answer(struct transform *t, const struct ipsp_record *down, void *up, size_t room)
 {
 	static const struct {
 		const char *name;
 		size_t (*fault)(const struct ipsp_record *down, struct ipsp_record *up, size_t len);
-	} faults[] = { { "data", fault_data }, { "reason", fault_reason }, { "count", fault_count } };
-	size_t i, len = __real_transform_answer(t, down, up, room);
+	} faults[] = { { "data", fault_data }, { "reason", fault_reason }, { "count", fault_count },
+		      { "part", fault_part } };
 	const char *name = getenv("CONFORM_FAULT");
+	size_t i, len;
+
+	if (name && !strcmp(name, "through"))
+		return fault_through(t, down, up, room);
+	len = __real_transform_answer(t, down, up, room);
 
 	for (i = 0; name && len && len != TRANSFORM_NO_ROOM && i < sizeof(faults) / sizeof(faults[0]); i++)
 		if (!strcmp(faults[i].name, name))

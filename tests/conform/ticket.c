@@ -32,7 +32,7 @@ static struct ipsp_packet ticket_packet(struct dice *d, uint8_t family, uint8_t 
 {
 	return (struct ipsp_packet){
 		.family = family, .direction = direction, .length = len, .flags = (uint16_t)dice_below(d, 8),
-		.ifindex = dice_below(d, 4), .if_id = dice_below(d, 3), .mark = dice_below(d, 4), .label = dice_percent(d, 10),
+		.ifindex = dice_below(d, 4), .if_id = dice_below(d, 3), .mark = dice_below(d, 4), .label = dice_below(d, 3),
 	};
 }
 
@@ -184,6 +184,18 @@ static void ticket_alter(struct dice *d, struct sample *s, struct ipsp_stamp *st
 	}
 }
 
+/* What it came out of before: mostly SAs that there are, inbound ones. */
+static void ticket_through(struct dice *d, struct ipsp_packet *p)
+{
+	uint32_t i, n = dice_percent(d, 15) ? dice_between(d, 1, IPSP_STAMPS - 1) : 0;
+
+	for (i = 1; i <= n; i++)
+		p->stamp[i].handle = dice_percent(d, 96) ? world_handle(dice_below(d, WORLD_PAIRS), IPSP_DIR_IN) :
+							   dice_below(d, 2 * WORLD_PAIRS + 4);
+	if (dice_percent(d, 5))
+		p->stamp[dice_between(d, 1, IPSP_STAMPS - 1)].first = dice_next(d);
+}
+
 static void ticket_open(struct world *w, uint32_t handle, uint64_t number, int altered)
 {
 	struct sample *s = &w->sample;
@@ -191,6 +203,7 @@ static void ticket_open(struct world *w, uint32_t handle, uint64_t number, int a
 
 	p = ticket_packet(&w->dice, s->bytes[0] >> 4, IPSP_DIR_IN, s->len);
 	p.stamp[0] = (struct ipsp_stamp){ .handle = handle, .count = 1, .first = number };
+	ticket_through(&w->dice, &p);
 	if (altered)
 		ticket_alter(&w->dice, s, &p.stamp[0]);
 	ticket_add(w, IPSP_REC_UNPROTECT, IPSP_RECF_NOMERGE, &p, s->bytes, s->len);
@@ -234,6 +247,27 @@ static uint32_t ticket_trailer(struct dice *d, uint8_t *text, uint32_t len, uint
 	return len + pad + 2;
 }
 
+/* ESP for another SA, mostly one that there is: whoever has it opens that next. */
+static void ticket_nested(struct world *w, uint8_t family, struct sample *inner)
+{
+	struct dice *d = &w->dice;
+	uint32_t index;
+	const struct ipsp_sa *sa = &world_pair(w, &index)->sa;
+	uint8_t spi[4];
+
+	sample_make_stream(d, inner, family, 50, dice_below(d, 100));
+	memcpy(spi, &sa->spi, 4);
+	if (dice_percent(d, 5))
+		spi[3] ^= 1;
+	memcpy(inner->bytes + inner->header_len, spi, 4);
+	if (family == 4)
+		memcpy(inner->bytes + 16, sa->destination, 4);
+	else
+		memcpy(inner->bytes + 24, sa->destination, 16);
+	if (family == 4)
+		sample_seal4(inner->bytes);
+}
+
 /* An inner packet, or what is behind one's IP header. */
 static uint32_t ticket_text(struct world *w, const struct ipsp_sa *sa, uint8_t *text)
 {
@@ -243,6 +277,8 @@ static uint32_t ticket_text(struct world *w, const struct ipsp_sa *sa, uint8_t *
 	uint8_t family = sa->mode == IPSP_SA_TUNNEL ? ticket_family(d) : sa->family, next = family == 4 ? 4 : 41;
 
 	sample_make(d, &inner, family, dice_below(d, 300));
+	if (dice_percent(d, 8))
+		ticket_nested(w, family, &inner);
 	if (dice_percent(d, 6))
 		sample_break(d, inner.bytes, &inner.len, 2048);
 	if (sa->mode != IPSP_SA_TUNNEL) {

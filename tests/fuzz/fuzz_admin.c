@@ -45,6 +45,18 @@ static struct manager manager;
 
 /* ---- what a manager has beside its databases ------------------------------------------------------- */
 
+struct build program_build(const struct manager *m, unsigned index)
+{
+	return build_of(m->options.build, index);
+}
+
+int upgrade_begin(struct manager *m, __u64 request, struct words *w)
+{
+	(void)m;
+	(void)request;
+	return word_peek(w) ? word_fail(w, 2, "upgrade: \"%.60s\"", word_peek(w)) : 0;
+}
+
 int child_count(struct manager *m)
 {
 	(void)m;
@@ -140,7 +152,7 @@ static void policy_remove(uint32_t index)
 static int policy_is_valid(const struct ipsp_policy_entry *e)
 {
 	return e->protect.direction <= IPSP_DIR_FWD && e->protect.clear == (e->action == IPSP_POLICY_BYPASS) &&
-	       !e->protect.reserved && !e->protect.reserved16 && ipsp_selector_is_valid(&e->protect.selector);
+	       !e->protect.label && !e->protect.reserved16 && ipsp_selector_is_valid(&e->protect.selector);
 }
 
 static int policy_change(const struct ipsp_policy *p, const struct ipsp_policy_entry *e)

@@ -61,7 +61,7 @@ struct database_sa *database_find(struct manager *m, const struct ipsp_sa *id)
 int policy_add(struct manager *m, struct ipsp_policy_entry *entry, int replace)
 {
 	(void)m;
-	fuzz_check(replace && entry->protect.direction <= IPSP_DIR_FWD && entry->templates <= 1);
+	fuzz_check(replace && entry->protect.direction <= IPSP_DIR_FWD && entry->templates <= IPSP_STAMPS);
 	return entry->protect.priority == 99 ? -28 : 0;
 }
 

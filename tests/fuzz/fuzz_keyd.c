@@ -22,16 +22,18 @@ void compartment_word(struct compartment_words *w, const char *format, ...)
 	w->count++;
 }
 
-int opener_ask(int opener, const char *name)
+int opener_ask(struct keyd *k, const struct keyd_compartment *c)
 {
-	(void)opener;
-	(void)name;
+	(void)k;
+	(void)c;
 	return -1;
 }
 
-int compartment_ask(struct keyd *k, struct compartment_words *w, __u32 flags, const char **text)
+int compartment_ask(struct keyd *k, const char *name, struct compartment_words *w, __u32 flags,
+		    const char **text)
 {
-	(void)k;
+	if (!compartments_find(k, name))
+		abort();
 	(void)w;
 	(void)flags;
 	if (text)
@@ -86,11 +88,14 @@ static void one_message(struct keyd *k, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct keyd k = { .compartment = "blue" };
+	static struct keyd k = { .labels = true };
 	size_t length;
 	char path[64];
 
 	if (!k.store) {
+		compartments_add(&k, "blue");
+		compartments_add(&k, "green");
+		k.place[k.places++] = (struct keyd_place){ .mark = 1, .mask = 1, .compartment = "green" };
 		snprintf(path, sizeof(path), "/dev/shm/fuzz_keyd.%d", getpid());
 		if (store_open(&k, path))
 			abort();

@@ -116,7 +116,7 @@ static void seal(const struct piece *p, const uint8_t *packet)
 	rest = a->verdict == IPSP_VERDICT_TRANSFORMED ? rec->data_len : 0;
 	for (at = rec->data_offset; rest; at += a->segment_len, rest -= rest < a->segment_len ? rest : a->segment_len)
 		seal_keep(up + at, rest < a->segment_len ? rest : a->segment_len,
-			  p->flags & 4 ? IPSP_RECF_NOMERGE : 0);
+			  (uint16_t)((p->flags & 4 ? IPSP_RECF_NOMERGE : 0) | (p->flags & 8 ? IPSP_RECF_BEGIN : 0)));
 }
 
 /* ---- opened ---------------------------------------------------------------------------------------- */
@@ -187,7 +187,8 @@ static void judge_run(const struct ipsp_record *rec, const struct ipsp_answer *a
 	fuzz_check(a->segments <= IPSP_MERGE_MAX && a->offload.gso_size);
 	fuzz_check(!segment_plan(&plan, packet, &about) && plan.count == a->segments);
 	for (i = 0; i < a->segments; i++) {
-		fuzz_check(!first[i].is_dropped && !(i && (first[i].flags & IPSP_RECF_NOMERGE)));
+		fuzz_check(!first[i].is_dropped);
+		fuzz_check(!i || !(first[i].flags & (IPSP_RECF_NOMERGE | IPSP_RECF_BEGIN)));
 		judge_segment(&plan, i, &first[i]);
 	}
 }

@@ -8,8 +8,12 @@
 static int is_said_whole(const struct ipsp_policy_entry *e)
 {
 	const struct ipsp_selector *s = &e->protect.selector;
+	unsigned i;
 
-	return s->family && (!e->templates || e->template_[0].family) && e->protect.index &&
+	for (i = 0; i < e->templates; i++)
+		if (!e->template_[i].family)
+			return 0;
+	return s->family && e->protect.index &&
 	       !s->mark_mask && !s->if_id && !s->ifindex;
 }
 

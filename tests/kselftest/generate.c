@@ -3,7 +3,7 @@
  * generate.c - plays of random steps (generate/play.h), one after the other, for SECONDS
  *
  *   SEED=n      the first play's (1), printed; the next ones count on from it
- *   SECONDS=n   how long plays are begun (40)
+ *   SECONDS=n   how long plays are begun (90; on two kernels three minutes)
  *   STEPS=n     of each play (120)
  *   ONLY=1      the one play of SEED, up to 20 times, each step told before it is done: where the kernel died of it
  *   LEAVE=n,m   of it leaves these steps out (tests/vm/shrink)
@@ -117,7 +117,7 @@ int main(void)
 		only(seed, (unsigned int)steps);
 	} else {
 		test_planted();
-		generate(seed, (unsigned int)steps, setting("SECONDS", 40));
+		generate(seed, (unsigned int)steps, setting("SECONDS", 90));
 	}
 	play_end();
 	tap(world_end(), "what was made is freed");

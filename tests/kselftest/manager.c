@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -98,7 +99,7 @@ static void test_letters(void)
 	LETTER(EINVAL, l.entry.protect.clear = 2);
 	LETTER(EINVAL, l.entry.protect.clear = 1);
 	LETTER(EINVAL, l.entry.action = IPSP_POLICY_BYPASS);
-	LETTER(EINVAL, l.entry.protect.reserved = 1);
+	LETTER(EINVAL, l.entry.protect.label = 0xffffffff);
 	LETTER(EINVAL, l.entry.protect.selector.family = 5);
 	LETTER(EINVAL, l.entry.protect.selector.destination_prefix = 33);
 	LETTER(EINVAL, l.entry.protect.selector.source_first = 9; l.entry.protect.selector.source_last = 8);
@@ -163,6 +164,9 @@ static const struct {
 	{ "HASH_KEY", IPSP_IOC_HASH_KEY, ROLE_MANAGER },
 	{ "STORE", IPSP_IOC_STORE, ROLE_MANAGER },
 	{ "TAKE", IPSP_IOC_TAKE, ROLE_MANAGER },
+	{ "RELIEF", IPSP_IOC_RELIEF, ROLE_MANAGER },
+	{ "RETIRE", IPSP_IOC_RETIRE, ROLE_MANAGER },
+	{ "LABEL", IPSP_IOC_LABEL, ROLE_MANAGER },
 	{ "GETMSG", IPSP_IOC_GETMSG, ROLE_STACK | ROLE_MANAGER | ROLE_ADMIN },
 	{ "PUTMSG", IPSP_IOC_PUTMSG, ROLE_STACK | ROLE_MANAGER | ROLE_ADMIN },
 };
@@ -208,6 +212,73 @@ static void test_roles(void)
 	    "an admin maps nothing");
 	close(nobody);
 	close(admin);
+}
+
+/* ---- an upgrade ---------------------------------------------------------------------------------------- */
+
+/* In a child, so another process and another mm: what ATTACH says to it. */
+static int again_in_child(struct ipsp_attach *again)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(tap_ioctl(liar.port, IPSP_IOC_ATTACH, again));
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		tap_give_up("child");
+	return WEXITSTATUS(status);
+}
+
+static void test_again(void)
+{
+	struct ipsp_attach again = { .role = IPSP_ROLE_MANAGER, .flags = IPSP_ATTACHF_AGAIN };
+	int nobody = open_port(0), admin = open_port(IPSP_ROLE_ADMIN);
+
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_ATTACH, &again), EBUSY, "again: the image is the one that attached");
+	TAP_EQUAL(tap_ioctl(nobody, IPSP_IOC_ATTACH, &again), EINVAL, "again: who never was");
+	TAP_EQUAL(tap_ioctl(admin, IPSP_IOC_ATTACH, &again), EINVAL, "again: an admin");
+	TAP_EQUAL(again_in_child(&again), EIO, "again: another process, with the manager's descriptor");
+	again.role = IPSP_ROLE_STACK;
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_ATTACH, &again), EINVAL, "again: as a stack");
+	close(nobody);
+	close(admin);
+}
+
+/* What cannot be delivered stays the first. */
+static void test_short(void)
+{
+	struct ipsp_message m = { .size = sizeof(struct ipsp_record) };
+
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_GETMSG, &m), EMSGSIZE, "a message that there is no room for");
+	TAP_EQUAL(m.size, (sizeof(struct ipsp_record) + sizeof(struct ipsp_event) + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u),
+		  "its size is told");
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_GETMSG, &m), EFAULT, "room that is not there");
+}
+
+static void test_relief(void)
+{
+	struct ipsp_attach stack = { .role = IPSP_ROLE_STACK, .index = 1 };
+	struct ipsp_relief relief = { .places = 1 };
+	struct ipsp_retire retire = { .index = 0 };
+	int port = open_port(0);
+
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RETIRE, &retire), EBUSY, "the only stack stays");
+	retire.index = 1;
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RETIRE, &retire), ENOENT, "nobody is there to go");
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_ATTACH, &stack), EINVAL, "a stack more than there may be");
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RELIEF, &relief), 0, "a relief may come");
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_ATTACH, &stack), 0, "and does");
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RETIRE, &retire), 0, "it goes before it had its snapshot");
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_KICK, 0), EPIPE, "and knows it");
+	test_short();
+	TAP_EQUAL(realm_event(&liar, 5000).event, IPSP_EVENT_STACK_ATTACHED, "the manager was told that it came");
+	TAP_EQUAL(realm_event(&liar, 5000).event, IPSP_EVENT_STACK_DIED, "and that it went");
+	close(port);
+	relief.places = 0;
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RELIEF, &relief), 0, "no relief any more");
+	port = open_port(0);
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_ATTACH, &stack), EINVAL, "no place for it");
+	close(port);
 }
 
 /* ---- what is stored ------------------------------------------------------------------------------------ */
@@ -285,6 +356,66 @@ static void test_bypass(void)
 	tap(!wire_next(packet, 100), "where nothing leaves in clear");
 }
 
+/* One policy more: an index, what it is for, and whether that may pass */
+static void add_policy(__u32 index, unsigned int net, __u8 prefix, bool clear)
+{
+	struct letter l = good_policy();
+
+	l.entry.action = clear ? IPSP_POLICY_BYPASS : IPSP_POLICY_APPLY;
+	l.entry.protect.clear = clear;
+	l.entry.protect.index = index;
+	l.entry.protect.selector.destination[1] = (__u8)net;
+	l.entry.protect.selector.destination_prefix = prefix;
+	if (realm_control(&liar, &l.rec, IPSP_TARGET_ALL))
+		tap_give_up("a policy more");
+}
+
+/* The ticket that asked is counted, and the datagram that waited for it */
+static bool refuses_one_more(void)
+{
+	const __u64 before = realm_stats(&liar).drop[IPSP_DROP_BYPASS_REFUSED];
+	unsigned char packet[WORLD_PACKET_MAX];
+	int i;
+
+	wire_datagram(liar.net + 1, 5);
+	for (i = 0; i < 500 && realm_stats(&liar).drop[IPSP_DROP_BYPASS_REFUSED] == before; i++)
+		usleep(10000);
+	return realm_stats(&liar).drop[IPSP_DROP_BYPASS_REFUSED] > before && !wire_next(packet, 100);
+}
+
+static bool passes_one_more(void)
+{
+	unsigned char packet[WORLD_PACKET_MAX];
+
+	wire_datagram(liar.net + 1, 5);
+	return wire_next(packet, 5000) && packet[9] == 17;
+}
+
+/* One by one, each behind all others, so that there is room for some and the list grows for some */
+static void test_many(void)
+{
+	struct letter l = good_policy();
+	__u32 i;
+
+	l.policy.operation = IPSP_POLICY_REPLACE;
+	TAP_EQUAL(realm_control(&liar, &l.rec, IPSP_TARGET_ALL), 0, "one policy instead of all");
+	for (i = 0; i < 40; i++)
+		add_policy(100 + i, 100 + i, 16, false);
+	tap(passes_one_more(), "what forty more are not for passes");
+	add_policy(200, 0, 0, false);
+	tap(refuses_one_more(), "what the youngest is for does not");
+	add_policy(201, 0, 0, true);
+	tap(refuses_one_more(), "nor behind a younger one that would let it");
+	add_policy(200, 0, 0, false);
+	tap(passes_one_more(), "one that comes again is behind that one");
+	l.policy.operation = IPSP_POLICY_DELETE;
+	l.entry.protect.index = 201;
+	TAP_EQUAL(realm_control(&liar, &l.rec, IPSP_TARGET_ALL), 0, "which is deleted");
+	tap(refuses_one_more(), "and then it is the first again");
+	add_policy(201, 0, 0, true);
+	tap(refuses_one_more(), "the deleted one comes behind it");
+}
+
 int main(void)
 {
 	const struct realm *const both[] = { &liar, &neighbour };
@@ -298,9 +429,12 @@ int main(void)
 	test_letters();
 	test_targets();
 	test_roles();
+	test_again();
+	test_relief();
 	test_store();
 	test_neighbour();
 	test_bypass();
+	test_many();
 	TAP_EQUAL(realm_balance(&liar), 0, "the ledger balances");
 	TAP_EQUAL(realm_event(&liar, 0).event, 0, "no stack was harmed");
 	realm_stop(&liar);

@@ -4,10 +4,14 @@
  *
  * The stack answers the second question and not the first, so the second flow's packet waits, with its answer, for the
  * first ticket to end. Then the rules change and the stack dies.
+ *
+ * And packets of an SA of which a stack has taken none for long: they wait a moment before it is woken.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tap.h"
@@ -185,6 +189,125 @@ static void test_gone(const __u16 *verdict, const char *what)
 	realm_end(&r);
 }
 
+/* ---- packets of which nothing comes ----------------------------------------------------------------------- */
+
+#define VAIN		16	/* so many in a row, */
+#define PATIENCE	500	/* then its next ones wait so many us, */
+#define ALTERED		1000	/* and of numbers from here on nothing comes */
+
+static int now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int)(now.tv_sec % 1000 * 1000000 + now.tv_nsec / 1000);
+}
+
+/* Says when it sees each packet that came in. */
+static void answer_altered(struct stack *s, const void *unused)
+{
+	struct ticket t;
+	struct draft d;
+
+	(void)unused;
+	while (!stack_next(s, &t)) {
+		if (t.rec.type == IPSP_REC_UNPROTECT)
+			stack_say(s, now_us());
+		stack_answer(s, &t, &d);
+		if (t.rec.type == IPSP_REC_UNPROTECT && t.packet.stamp[0].first >= ALTERED) {
+			d.answer = (struct ipsp_answer){ .verdict = IPSP_VERDICT_DROP, .reason = IPSP_DROP_INTEGRITY };
+			d.rec.data_len = d.length = 0;
+			d.rec.len = d.publish = d.rec.data_offset;
+		}
+		if (stack_put(s, &d))
+			break;
+	}
+}
+
+static int is_asleep(const struct realm *r)
+{
+	char path[32], state = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", r->stack);
+	stat = fopen(path, "re");
+	if (!stat || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	if (stat)
+		fclose(stat);
+	return state == 'S';
+}
+
+/* All is answered, and the stack sleeps. */
+static void quiet(const struct realm *r)
+{
+	int i;
+
+	for (i = 0; i < 1000 && (pending(r) || !is_asleep(r)); i++)
+		usleep(10000);
+	if (i == 1000)
+		tap_give_up("a stack that sleeps");
+}
+
+static unsigned long long wakeups(const struct realm *r)
+{
+	return realm_stats(r).counter[IPSP_COUNT_WAKEUPS];
+}
+
+/* Is the stack woken before the packet has come in? */
+static int wakes_at_once(struct realm *r, unsigned int number)
+{
+	unsigned long long before;
+	int at_once;
+
+	quiet(r);
+	before = wakeups(r);
+	wire_esp(r, number);
+	at_once = wakeups(r) > before;
+	return realm_said(r, 10000) != -1 && at_once;
+}
+
+/* us from its sending until the stack sees it; -1: never */
+static int waits(struct realm *r, unsigned int number)
+{
+	int sent, seen;
+
+	quiet(r);
+	sent = now_us();
+	wire_esp(r, number);
+	seen = realm_said(r, 10000);
+	return seen == -1 ? -1 : (seen - sent + 1000000000) % 1000000000;
+}
+
+static void test_vain(void)
+{
+	const struct realm *one[1];
+	int i, shortest = PATIENCE, at_once = 0;
+	struct realm r;
+
+	one[0] = &r;
+	realm_begin(&r, NET, 60000);
+	realm_rules(one, 1);
+	realm_start(&r, answer_altered, NULL);
+	for (i = 0; i < VAIN; i++)
+		at_once += wakes_at_once(&r, ALTERED + (unsigned int)i);
+	TAP_EQUAL(at_once, VAIN, "each altered packet wakes its stack at once");
+	for (i = 0; i < 8; i++) {
+		int us = waits(&r, ALTERED + VAIN + (unsigned int)i);
+
+		shortest = us < shortest ? us : shortest;
+	}
+	TAP_EQUAL(shortest, PATIENCE, "until there were many in a row: then they wait, and are opened");
+	TAP_EQUAL(waits(&r, 1) >= PATIENCE, 1, "so does the SA's own behind them");
+	tap(wakes_at_once(&r, ALTERED * 2), "but no other behind that");
+	quiet(&r);
+	TAP_EQUAL(realm_stats(&r).drop[IPSP_DROP_INTEGRITY], VAIN + 9, "and each is dropped for what it is");
+	TAP_EQUAL(realm_balance(&r), 0, "the ledger balances");
+	realm_stop(&r);
+	realm_rules(NULL, 0);
+	realm_end(&r);
+}
+
 int main(void)
 {
 	static const __u16 classify = IPSP_VERDICT_CLASSIFY, bypass = IPSP_VERDICT_BYPASS;
@@ -200,6 +323,7 @@ int main(void)
 	test_gone(&classify, "to be protected");
 	test_gone(&bypass, "a bypass");
 	test_handle();
+	test_vain();
 	close(control);
 	tap(world_end(), "what was made is freed");
 	return tap_end();

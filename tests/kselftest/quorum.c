@@ -46,6 +46,20 @@ static int wrong_byte(struct stack *s, const struct ticket *t, struct draft *d)
 	return 0;
 }
 
+static int wrong_last_byte(struct stack *s, const struct ticket *t, struct draft *d)
+{
+	(void)s; (void)t;
+	d->data[d->length - 1] ^= 0x80;
+	return 0;
+}
+
+static int wrong_first_byte(struct stack *s, const struct ticket *t, struct draft *d)
+{
+	(void)s; (void)t;
+	d->data[0] ^= 1;
+	return 0;
+}
+
 static void resize(struct draft *d, unsigned int length)
 {
 	d->length = d->rec.data_len = length;
@@ -172,6 +186,8 @@ static const struct fault faults[] = {
 	{ "dies of what comes in", IPSP_REC_UNPROTECT, IPSP_EVENT_STACK_DIED, 0, crashes },
 	{ "is silent", IPSP_REC_PROTECT, IPSP_EVENT_STACK_HUNG, IPSP_BROKEN_DEADLINE, silent },
 	{ "loops for ever", IPSP_REC_UNPROTECT, IPSP_EVENT_STACK_HUNG, IPSP_BROKEN_DEADLINE, loops },
+	{ "a wrong last byte", IPSP_REC_PROTECT, OUTVOTED, wrong_last_byte },
+	{ "a wrong first byte of an inner packet", IPSP_REC_UNPROTECT, OUTVOTED, wrong_first_byte },
 };
 
 /* Honest, but for tickets of its fault's type. */
@@ -570,6 +586,29 @@ static void test_left_out(unsigned int type)
 	end(what);
 }
 
+/* What waits for a successor may wait long. Who is silent meanwhile is found out by its own deadline. */
+static void test_late_behind_death(void)
+{
+	const struct fault f = { "is silent", IPSP_REC_PROTECT, 0, 0, silent };
+	struct ipsp_compartment c = votes(2, STACKS);
+	unsigned int i, named;
+	int fd;
+
+	c.deadline_ms = 1000;
+	c.successor_ms = 60000;
+	begin(c);
+	for (i = 0; i < STACKS; i++)
+		join(i, i == LIAR ? &f : NULL);
+	leave(&worker[2]);
+	TAP_EQUAL(event_of(IPSP_EVENT_STACK_DIED, 2, &named).stack, 2, "behind a death: one has died");
+	fd = flow_open(7);
+	flow_send(fd, SOME);
+	TAP_EQUAL(event_of(IPSP_EVENT_STACK_HUNG, LIAR, &named).stack, LIAR,
+		  "behind a death: one that is silent is broken when its own deadline comes");
+	close(fd);
+	end("behind a death");
+}
+
 /* ---- a majority of liars -------------------------------------------------------------------------- */
 
 static int wrong_spi(struct stack *s, const struct ticket *t, struct draft *d)
@@ -664,6 +703,7 @@ int main(void)
 	test_late();
 	test_left_out(IPSP_REC_PROTECT);
 	test_left_out(IPSP_REC_UNPROTECT);
+	test_late_behind_death();
 	test_below(0);
 	test_below(1);
 	test_conspiracy();

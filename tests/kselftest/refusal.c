@@ -126,7 +126,19 @@ static void fill_store(void *arg)
 	*(__s32 *)arg = -1;
 }
 
+/* No stack has attached there. */
+static void fill_retire(void *arg)
+{
+	((struct ipsp_retire *)arg)->index = IPSP_STACKS_MAX - 1;
+}
+
 /* ---- what is wrong ------------------------------------------------------------------------------------- */
+
+/* As long as one may be; no rule gives it. */
+static void fill_label(void *arg)
+{
+	memset(((struct ipsp_label *)arg)->context, 'x', IPSP_LABEL_MAX - 1);
+}
 
 struct wrong {
 	const char *what;
@@ -191,12 +203,14 @@ static const struct wrong wrong_rules_get[] = {
 static const struct wrong wrong_stats[] = { { "another's name", 0, 1, 'x', ENOENT }, END };
 static const struct wrong wrong_poison[] = { WRONG(poison, reserved16, 1, EINVAL), END };
 static const struct wrong wrong_relay_set[] = {
-	WRONG(relay, flags, IPSP_RELAYF_AGENT, EINVAL), WRONG(relay, flags, 1u << 31, EINVAL),
+	WRONG(relay, flags, IPSP_RELAYF_AGENT, EINVAL), WRONG(relay, flags, IPSP_RELAYF_AGENT | IPSP_RELAYF_ALL, EINVAL),
+	WRONG(relay, flags, 1u << 3, EINVAL), WRONG(relay, flags, 1u << 31, EINVAL),
 	WRONG(relay, waiting, 1, EINVAL), WRONG(relay, requests, 1, EINVAL), WRONG(relay, refused, 1, EINVAL), END
 };
 static const struct wrong wrong_attach[] = {
 	WRONG(attach, role, 0, EINVAL), WRONG(attach, role, 4, EINVAL), WRONG(attach, index, 1, EINVAL),
-	WRONG(attach, flags, 1, EINVAL), WRONG(attach, role, IPSP_ROLE_MANAGER, EBUSY), END
+	WRONG(attach, flags, IPSP_ATTACHF_AGAIN, EINVAL),
+	WRONG(attach, flags, IPSP_ATTACHF_MERGES, EINVAL), WRONG(attach, flags, 4, EINVAL), WRONG(attach, role, IPSP_ROLE_MANAGER, EBUSY), END
 };
 static const struct wrong wrong_getmsg[] = {
 	WRONG(message, band, 3, EINVAL), END
@@ -211,13 +225,21 @@ static const struct wrong wrong_control[] = {
 	WRONG(control, record, 64, EFAULT), END
 };
 static const struct wrong wrong_handle[] = {
-	WRONG(handle, flags, 1u << 30, EINVAL), WRONG(handle, flags, 1u << 31, EINVAL), END
+	WRONG(handle, flags, 1u << 30, EINVAL), WRONG(handle, flags, 1u << 31, EINVAL),
+	WRONG(handle, label, 1, EACCES), WRONG(handle, label, 0xffffffff, EACCES), END
 };
 static const struct wrong wrong_id[] = {
 	WRONG(handle, flags, 1u << 30, EINVAL), WRONG(handle, flags, 1u << 31, EINVAL), END
 };
 static const struct wrong wrong_store[] = {
 	{ "what is not open", 0, 4, 999, EBADF }, { "less than -1", 0, 4, 0xfffffffe, EBADF }, END
+};
+static const struct wrong wrong_relief[] = { WRONG(relief, places, 2, EINVAL), WRONG(relief, places, 1u << 31, EINVAL), END };
+static const struct wrong wrong_retire[] = {
+	WRONG(retire, index, IPSP_STACKS_MAX, EINVAL), WRONG(retire, index, 0xffffffff, EINVAL), END
+};
+static const struct wrong wrong_label[] = {
+	WRONG(label, label, 1, EINVAL), WRONG(label, context[IPSP_LABEL_MAX - 1], 'x', EINVAL), END
 };
 static const struct wrong nothing_wrong[] = { END };
 
@@ -262,6 +284,9 @@ static const struct call {
 	{ "HASH_KEY", IPSP_IOC_HASH_KEY, &manager, fill_nothing, 0, 0, 0, nothing_wrong },
 	{ "STORE", IPSP_IOC_STORE, &manager, fill_store, 0, 0, 0, wrong_store },
 	{ "TAKE", IPSP_IOC_TAKE, &manager, fill_nothing, ENOENT, 0, 0, nothing_wrong },
+	{ "RELIEF", IPSP_IOC_RELIEF, &manager, fill_nothing, 0, RESERVED(relief), wrong_relief },
+	{ "RETIRE", IPSP_IOC_RETIRE, &manager, fill_retire, ENOENT, RESERVED(retire), wrong_retire },
+	{ "LABEL", IPSP_IOC_LABEL, &manager, fill_label, ENOENT, RESERVED(label), wrong_label },
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))

@@ -13,6 +13,8 @@
 #include <linux/xfrm.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -143,6 +145,98 @@ static void look_at_on_and_off(void)
 	TAP_EQUAL(agent_write(other, IPSP_XFRM_MULTICAST, 0, 0, "", 0), EPIPE, "and cannot write");
 	close(other);
 	TAP_EQUAL(relay_get().flags, 0, "it is off");
+}
+
+/* ---- every namespace ---------------------------------------------------------------------------- */
+
+/* In a namespace of its own, made now: what `look` finds there. */
+static int in_another(int flags, int (*look)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unshare(flags) ? 255 : look());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int flags_there(void)
+{
+	return (int)relay_get().flags;
+}
+
+static int switched_there(void)
+{
+	return relay_set(0) || relay_get().flags != IPSP_RELAYF_ALL;
+}
+
+static int all_there(void)
+{
+	return relay_set(IPSP_RELAYF_ON | IPSP_RELAYF_ALL);
+}
+
+/* Its own it may: so it is not for want of any right that all are refused. */
+static int own_there(void)
+{
+	return relay_set(IPSP_RELAYF_ON);
+}
+
+/* One that is there before: it says what its relay is, for each byte that comes. */
+static int elder(int *told)
+{
+	int asked[2], said[2], flags;
+	char byte;
+
+	if (pipe(asked) || pipe(said))
+		tap_give_up("pipes");
+	if (!fork()) {
+		close(asked[1]);
+		if (unshare(CLONE_NEWNET))
+			_exit(1);
+		do {
+			flags = flags_there();
+			if (write(said[1], &flags, sizeof(flags)) != sizeof(flags))
+				break;
+		} while (read(asked[0], &byte, 1) == 1);
+		_exit(0);
+	}
+	close(asked[0]);
+	close(said[1]);
+	*told = said[0];
+	return asked[1];
+}
+
+static int elder_flags(int told)
+{
+	int flags = -1;
+
+	return read(told, &flags, sizeof(flags)) == sizeof(flags) ? flags : -1;
+}
+
+static void look_at_all(void)
+{
+	const int all = IPSP_RELAYF_ON | IPSP_RELAYF_ALL;
+	int told, ask_elder = elder(&told);
+
+	TAP_EQUAL(elder_flags(told), 0, "another namespace, off");
+	TAP_EQUAL(in_another(CLONE_NEWUSER | CLONE_NEWNET, own_there), 0, "who has rights over one may switch that");
+	TAP_EQUAL(in_another(CLONE_NEWUSER | CLONE_NEWNET, all_there), EPERM, "but not all");
+	TAP_EQUAL(relay_set(all), 0, "all on");
+	TAP_EQUAL(relay_get().flags, all, "this one");
+	TAP_EQUAL(write(ask_elder, "", 1), 1, "the other is asked");
+	TAP_EQUAL(elder_flags(told), all, "the other");
+	TAP_EQUAL(in_another(CLONE_NEWNET, flags_there), all, "one that is new");
+	TAP_EQUAL(in_another(CLONE_NEWNET, switched_there), 0, "which may be off for itself");
+	TAP_EQUAL(in_another(CLONE_NEWUSER | CLONE_NEWNET, flags_there), all, "one of another user's");
+	TAP_EQUAL(relay_set(IPSP_RELAYF_ALL), 0, "all off");
+	TAP_EQUAL(relay_get().flags, 0, "this one");
+	TAP_EQUAL(write(ask_elder, "", 1), 1, "the other is asked");
+	TAP_EQUAL(elder_flags(told), 0, "the other");
+	TAP_EQUAL(in_another(CLONE_NEWNET, flags_there), 0, "one that is new");
+	close(ask_elder);
+	close(told);
+	wait(NULL);
 }
 
 /* ---- requests ----------------------------------------------------------------------------------- */
@@ -372,6 +466,97 @@ static void look_at_a_hung_agent(void)
 	close(agent);
 }
 
+/* ---- an agent that is killed -------------------------------------------------------------------- */
+
+static pid_t killed;
+
+/* A process that is one; with the first request that comes it is killed, `reads` of its own will or unread. */
+static void agent_begin(int reads)
+{
+	int ready[2];
+	char c = 0;
+
+	if (pipe(ready))
+		tap_give_up("a pipe");
+	killed = fork();
+	if (!killed) {
+		struct pollfd p = { .fd = agent_open(), .events = POLLIN };
+
+		c = p.fd >= 0;
+		if (write(ready[1], &c, 1) != 1 || poll(&p, 1, 30000) != 1 || (reads && agent_read(p.fd)))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	if (killed < 0 || read(ready[0], &c, 1) != 1 || !c)
+		tap_give_up("an agent in a process of its own");
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static int agent_was_killed(void)
+{
+	int status = 0;
+
+	return waitpid(killed, &status, 0) == killed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+static int agent_acknowledge(int agent, __u64 id)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr e;
+	} m;
+
+	memset(&m, 0, sizeof(m));
+	m.head.nlmsg_len = sizeof(m);
+	m.head.nlmsg_type = NLMSG_ERROR;
+	return agent_write(agent, IPSP_XFRM_ANSWER, id, IPSP_XFRMF_DONE, &m, sizeof(m));
+}
+
+static void look_at_a_successor(void)
+{
+	int fd = socket_open(0), listener = socket_open(1u << (XFRMNLGRP_SA - 1)), agent;
+	void *nowhere = mmap(NULL, sizeof(box), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	__u64 first;
+
+	agent_begin(1);
+	ask(fd, XFRM_MSG_NEWSA, 0, 1, 100);
+	tap(agent_was_killed(), "an agent is killed with a request in hand");
+	ask(fd, XFRM_MSG_NEWSA, 0, 2, 100);
+	TAP_EQUAL(read_error(listener), ENOBUFS, "a listener hears that it may have missed something");
+	agent = agent_open();
+	tap(agent >= 0, "another one comes");
+	TAP_EQUAL(read(agent, nowhere, sizeof(box)) < 0 ? errno : 0, EFAULT, "it reads to where nothing is");
+	TAP_EQUAL(agent_read(agent), 0, "what was asked meanwhile is still there to be read");
+	TAP_EQUAL(box_message()->nlmsg_seq, 2, "and it is that");
+	first = box.head.id - 1;		/* ids are given one by one */
+	TAP_EQUAL(agent_write(agent, IPSP_XFRM_ANSWER, box.head.id, IPSP_XFRMF_DONE, "", 0), 0, "it is over");
+	TAP_EQUAL(agent_read(agent), EAGAIN, "nothing else is to be read: the kernel has no copy");
+	TAP_EQUAL(agent_acknowledge(agent, first), 0, "what its predecessor had read it answers by its id");
+	TAP_EQUAL(read_error(fd), 0, "its sender hears");
+	TAP_EQUAL(agent_write(agent, IPSP_XFRM_ANSWER, first, IPSP_XFRMF_DONE, "", 0), ENOENT, "once");
+	close(agent);
+	close(listener);
+	close(fd);
+}
+
+static void look_at_no_successor(void)
+{
+	int fd = socket_open(0);
+	time_t began = time(NULL);
+
+	agent_begin(0);
+	ask(fd, XFRM_MSG_NEWSA, 0, 1, 100);
+	tap(agent_was_killed(), "an agent is killed, and no other comes");
+	TAP_EQUAL(read_error(fd), ECONNREFUSED, "what was asked is refused");
+	tap(seconds_since(began) >= 2 && seconds_since(began) < 10, "after some seconds: %d", seconds_since(began));
+	began = time(NULL);
+	ask(fd, XFRM_MSG_NEWSA, 0, 2, 100);
+	TAP_EQUAL(read_error(fd), ECONNREFUSED, "and what is asked then");
+	tap(seconds_since(began) < 2, "at once");
+	close(fd);
+}
+
 int main(void)
 {
 	int agent;
@@ -384,6 +569,7 @@ int main(void)
 		tap_give_up("control");
 	printf("TAP version 13\n");
 	look_at_on_and_off();
+	look_at_all();
 	relay_set(IPSP_RELAYF_ON);
 	look_at_no_agent();
 	agent = agent_open();
@@ -394,6 +580,8 @@ int main(void)
 	look_at_a_dump(agent);
 	close(agent);
 	look_at_a_hung_agent();
+	look_at_a_successor();
+	look_at_no_successor();
 	TAP_EQUAL(relay_set(0), 0, "off");
 	return tap_end();
 }

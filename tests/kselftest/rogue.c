@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,17 @@
 #include "world/lie.h"
 
 /* ---- lies ------------------------------------------------------------------------------------------ */
+
+/* A NOTE where the answer should be, of which one byte is not as it has to be */
+static void note(struct draft *d, size_t at)
+{
+	const struct ipsp_note good = { .reason = IPSP_DROP_INTEGRITY, .count = 1 };
+
+	d->rec.type = IPSP_REC_NOTE;
+	d->rec.control_len = sizeof(good);
+	memcpy(&d->answer, &good, sizeof(good));
+	((unsigned char *)&d->answer)[at] = 1;
+}
 
 /* number, ticket answered, cause, drop, what, statement on the draft d of ticket t */
 #define LIES(X) \
@@ -44,6 +56,9 @@
 	X(21, CLASSIFY, INDEX, NONE, "an index that goes back", d->publish = 0u - 64) \
 	X(22, CLASSIFY, INDEX, NONE, "half a record", d->publish -= 8) \
 	X(23, CLASSIFY, RECORD, NO_STACK, "more submitted than written", d->publish += 64) \
+	X(24, CLASSIFY, RECORD, NONE, "a note's reserved half word", note(d, offsetof(struct ipsp_note, reserved16))) \
+	X(25, CLASSIFY, RECORD, NONE, "a note's reserved word", note(d, offsetof(struct ipsp_note, reserved) + 15)) \
+	X(26, CLASSIFY, RECORD, NONE, "a note for no reason", note(d, offsetof(struct ipsp_note, reason) + 1)) \
 	/* tickets */ \
 	X(30, CLASSIFY, TICKET, NONE, "a ticket never dealt", d->rec.ticket += 2000) \
 	X(31, CLASSIFY, TICKET, NONE, "a ticket of the other direction", d->rec.ticket ^= 1) \
@@ -70,11 +85,17 @@
 	  (d->answer.verdict = IPSP_VERDICT_DROP, d->answer.reason = IPSP_DROP_POLICY)) \
 	/* handles */ \
 	X(60, CLASSIFY, HANDLE, NONE, "a question without handle", d->answer.handles = 0) \
-	X(61, CLASSIFY, NOT_SERVED, NONE, "two handles, not served yet", d->answer.handles = 2) \
+	X(61, CLASSIFY, HANDLE, NONE, "two handles, one of them none", d->answer.handles = 2) \
 	X(62, CLASSIFY, NONE, STALE, "an unknown handle", d->answer.handle[0] = 4000000000u) \
 	X(63, CLASSIFY, NONE, STALE, "an inbound handle", d->answer.handle[0] = rogue.in.id) \
 	X(64, CLASSIFY, NONE, BYPASS_REFUSED, "BYPASS under a rule that protects", \
 	  d->answer.verdict = IPSP_VERDICT_BYPASS) \
+	X(65, CLASSIFY, HANDLE, NONE, "five handles", d->answer.handles = IPSP_STAMPS + 1) \
+	X(66, CLASSIFY, HANDLE, NONE, "4 Gi handles", d->answer.handles = ~0u) \
+	X(67, CLASSIFY, NONE, STALE, "an unknown handle outside of ours", \
+	  (d->answer.handles = 2, d->answer.handle[1] = 4000000000u)) \
+	X(68, CLASSIFY, NONE, STALE, "an inbound handle outside of ours", \
+	  (d->answer.handles = 2, d->answer.handle[1] = rogue.in.id)) \
 	/* outbound packets */ \
 	X(70, PROTECT, HEADER, NONE, "the packet in clear", \
 	  (memcpy(d->data, t->data, t->length), lie_size(d, t->length))) \
@@ -126,7 +147,8 @@
 	  d->answer.segments = IPSP_MERGE_MAX + 1) \
 	X(115, UNPROTECT, NOT_SERVED, NONE, "a super-packet of one", \
 	  (d->answer.offload.gso_type = IPSP_GSO_TCPV4, d->answer.offload.gso_size = 20)) \
-	X(116, UNPROTECT, NOT_SERVED, NONE, "an unknown offload flag", d->answer.offload.flags = 0x80)
+	X(116, UNPROTECT, NOT_SERVED, NONE, "an unknown offload flag", d->answer.offload.flags = 0x80) \
+	X(117, UNPROTECT, RECORD, NONE, "the offload's reserved half word", d->answer.offload.reserved = 1)
 
 LIES(LIE_SPOIL)
 
@@ -184,6 +206,35 @@ static void test_bypass(void)
 	lie_trigger(&outside);
 	tap(wire_next(packet, 5000) && packet[9] == 17 && packet[17] == rogue.net + 1,
 	    "%s is believed: the wire sees clear packets when there are any", outside.what);
+	lie_realms_end();
+}
+
+/* ---- what a broken stack leaves behind ------------------------------------------------------------------ */
+
+static void hole(struct draft *d, const struct ticket *t)
+{
+	(void)t;
+	d->answer.handles = 3;
+	d->answer.handle[1] = rogue.out.id;
+	d->answer.handle[2] = 0;
+}
+
+/* Its question is dealt again, and nothing that it said of it is in the answer: the packet is sealed once. */
+static void test_left_behind(void)
+{
+	static const struct lie l = { .what = "three handles with none among them", .spoil = hole,
+		.type = IPSP_REC_CLASSIFY, .host = 9, .cause = IPSP_BROKEN_HANDLE };
+	unsigned char packet[WORLD_PACKET_MAX] = { 0 };
+	int leaves;
+
+	lie_realms_begin(5000);
+	realm_start(&rogue, lie_once, &l);
+	lie_trigger(&l);
+	tap(lie_broken_as(&l), "%s", l.what);
+	realm_start(&rogue, stack_honest, NULL);
+	leaves = wire_next(packet, 5000) && wire_is_esp(&rogue, packet);
+	tap(leaves && packet[27] == 1, "%s: it leaves as the next stack says, by number %u", l.what, packet[27]);
+	tap(!wire_next(packet, 100), "%s: and nothing else leaves", l.what);
 	lie_realms_end();
 }
 
@@ -411,6 +462,7 @@ int main(void)
 	for (i = 0; i < sizeof(merges) / sizeof(merges[0]); i++)
 		test_merge(&merges[i]);
 	test_bypass();
+	test_left_behind();
 	test_silence();
 	test_exec();
 	test_fork();

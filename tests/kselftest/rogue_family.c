@@ -130,11 +130,11 @@ static const struct set {
 	const struct lie *lies;
 	size_t count;
 } sets[] = {
-	{ "IPv6 in a tunnel", { 6, IPSP_SA_TUNNEL, 0 }, SET(tunnel6) },
-	{ "IPv4 in transport mode", { 4, IPSP_SA_TRANSPORT, 0 }, SET(transport4) },
-	{ "IPv4 with options in transport mode", { 4, IPSP_SA_TRANSPORT, 1 }, SET(options4) },
-	{ "IPv6 in transport mode", { 6, IPSP_SA_TRANSPORT, 0 }, SET(transport6) },
-	{ "IPv6 with options in transport mode", { 6, IPSP_SA_TRANSPORT, 1 }, SET(options6) },
+	{ "IPv6 in a tunnel", { .family = 6, .mode = IPSP_SA_TUNNEL, .options = 0 }, SET(tunnel6) },
+	{ "IPv4 in transport mode", { .family = 4, .mode = IPSP_SA_TRANSPORT, .options = 0 }, SET(transport4) },
+	{ "IPv4 with options in transport mode", { .family = 4, .mode = IPSP_SA_TRANSPORT, .options = 1 }, SET(options4) },
+	{ "IPv6 in transport mode", { .family = 6, .mode = IPSP_SA_TRANSPORT, .options = 0 }, SET(transport6) },
+	{ "IPv6 with options in transport mode", { .family = 6, .mode = IPSP_SA_TRANSPORT, .options = 1 }, SET(options6) },
 };
 
 /* In transport mode there is one host at the other end. */
@@ -198,7 +198,7 @@ static void test_beet_bytes(void)
 	struct ipsp_handle h;
 	unsigned int i;
 
-	rogue_kind = (struct realm_kind){ 4, IPSP_SA_BEET, 0 };
+	rogue_kind = (struct realm_kind){ .family = 4, .mode = IPSP_SA_BEET, .options = 0 };
 	lie_realms_begin(5000);
 	realm_start(&rogue, lie_once, &lie);
 	wire_esp(&rogue, 1);

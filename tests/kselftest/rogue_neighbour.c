@@ -33,7 +33,9 @@ static __u32 dead_handle;
 	X(4, PROTECT, HEADER, NONE, "the neighbour's SPI", memcpy(d->data + 20, &foreign_out.spi, 4)) \
 	X(5, UNPROTECT, NONE, INNER, "a packet of the neighbour's hosts", \
 	  d->data[13] = (unsigned char)neighbour.net) \
-	X(6, UNPROTECT, NONE, INNER, "a packet of the tunnel's other end", memcpy(d->data + 12, "\12\11\0\2", 4))
+	X(6, UNPROTECT, NONE, INNER, "a packet of the tunnel's other end", memcpy(d->data + 12, "\12\11\0\2", 4)) \
+	X(7, CLASSIFY, NONE, STALE, "the neighbour's handle outside of ours", \
+	  (d->answer.handles = 2, d->answer.handle[1] = foreign_out.id))
 
 LIES(LIE_SPOIL)
 static const struct lie lies[] = { LIES(LIE_ENTRY) };

@@ -102,7 +102,11 @@ static void test_refused(void)
 	REFUSED(EINVAL, r.flags = IPSP_RULEF_CGROUP);
 	REFUSED(EINVAL, r.flags = IPSP_RULEF_CGROUP; r.cgroup = 1ull << 40);
 	REFUSED(EINVAL, r.cgroup = 1);
-	REFUSED(EOPNOTSUPP, r.flags = IPSP_RULEF_LABEL);
+	REFUSED(EINVAL, r.flags = IPSP_RULEF_LABEL);
+	REFUSED(EINVAL, strcpy(r.label, "a"));
+	REFUSED(EINVAL, r.flags = IPSP_RULEF_LABEL; memset(r.label, 'x', sizeof(r.label)));
+	/* the guest has no such module: tests/native/45-label boots one that has */
+	REFUSED(EOPNOTSUPP, r.flags = IPSP_RULEF_LABEL; strcpy(r.label, "u:r:t"));
 	REFUSED(ENOENT, r.compartment[0] = 'q');
 }
 

@@ -163,9 +163,39 @@ static int order_share(int fd)
 	return order_map(fd) || !madvise(map_word, 4096, MADV_DOFORK) ? 0 : errno;
 }
 
+/* Its down ring, whole, or from the second page on, or to another address. */
+static int order_split(int fd, int move)
+{
+	struct ipsp_layout l;
+	char *ring;
+
+	if (ioctl(fd, IPSP_IOC_LAYOUT, &l))
+		return errno;
+	ring = mmap(NULL, 2 * (size_t)l.down_size, PROT_READ, MAP_SHARED, fd, l.down_offset);
+	if (ring == MAP_FAILED)
+		return errno;
+	if (move)
+		return mremap(ring, 2 * (size_t)l.down_size, 2 * (size_t)l.down_size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			      ring + (1ull << 32)) == MAP_FAILED ? errno : 0;
+	return munmap(ring + l.page_size, l.page_size) ? errno : 0;
+}
+
+/* A record that it has no room for, and memory that is not there: its errno, if what is told of its size is right. */
+static int order_get(int fd, __u64 record, __u32 size)
+{
+	struct ipsp_message m = { .record = record, .size = size };
+	int err = ioctl(fd, IPSP_IOC_GETMSG, &m) ? errno : 0;
+
+	return err == EMSGSIZE && m.size <= size ? EPROTO : err;
+}
+
 static int order_do(int fd, char letter)
 {
 	switch (letter) {
+	case 't': return order_split(fd, 0);
+	case 'v': return order_split(fd, 1);
+	case 's': return order_get(fd, 0, sizeof(struct ipsp_record));
+	case 'n': return order_get(fd, 0, IPSP_RECORD_MAX);
 	case 'g': return order_stall(fd, IPSP_IOC_GETMSG);
 	case 'p': return order_stall(fd, IPSP_IOC_PUTMSG);
 	case 'i': return order_index(fd);
@@ -436,6 +466,24 @@ static void test_share(void)
 	begin(5000);
 	k = attached();
 	TAP_EQUAL(child_does(&k, 'f'), EINVAL, "it may not have its areas copied on fork");
+	child_end(&k);
+	end();
+}
+
+/* What it is refused changes nothing: the record is there for whoever has room for it. */
+static void test_refused(void)
+{
+	struct child k;
+
+	begin(60000);
+	k = attached();
+	TAP_EQUAL(send_entry(), 0, "a record for it");
+	TAP_EQUAL(child_does(&k, 's'), EMSGSIZE, "one without room for it is told how much it needs");
+	TAP_EQUAL(child_does(&k, 'n'), EFAULT, "one without memory gets none");
+	TAP_EQUAL(child_does(&k, 'r'), 0, "and then it reads the record");
+	TAP_EQUAL(child_does(&k, 't'), EINVAL, "a page of an area may not go alone");
+	TAP_EQUAL(child_does(&k, 'k'), 0, "its areas are as they were");
+	TAP_EQUAL(child_does(&k, 'v'), EINVAL, "nor may an area move");
 	child_end(&k);
 	end();
 }
@@ -712,8 +760,8 @@ static void test_snapshot(void)
 int main(void)
 {
 	static void (*const tests[])(void) = {
-		test_close, test_index, test_share, test_exit, test_lie, test_gone, test_end, test_successor, test_room, test_stuck,
-		test_turn, test_snapshot, test_pids,
+		test_close, test_index, test_share, test_refused, test_exit, test_lie, test_gone, test_end, test_successor,
+		test_room, test_stuck, test_turn, test_snapshot, test_pids,
 	};
 	size_t i;
 

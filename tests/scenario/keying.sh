@@ -23,10 +23,10 @@ removed() {
 kernel_modules_in() { rm -f $blacklist; }
 none_loaded() { ! grep -qE '^(esp4|esp6|ah4|ah6|ipcomp|ipcomp6|xfrm_user|af_key) ' /proc/modules; }
 
-# keyd END: an agent for END's namespace and compartment; ready when it is attached
+# keyd END [OPTIONS]: an agent for END's namespace and compartment; ready when it is attached
 declare -A keyd_pid=()
 keyd() {
-	ip netns exec "$1" ipsec-port-keyd --compartment "$(compartment_of "$1")" 2>> "$work/keyd.$1.log" &
+	ip netns exec "$1" ipsec-port-keyd --compartment "$(compartment_of "$1")" "${@:2}" 2>> "$work/keyd.$1.log" &
 	keyd_pid[$1]=$!
 	until_true 20 has_agent "$1" || { cat "$work/keyd.$1.log"; return 1; }
 }
@@ -46,12 +46,18 @@ ipx() { local end=$1; shift; ip -n "$end" xfrm "$@"; }
 
 # ---- strongSwan ------------------------------------------------------------------------------------------------------
 
-# charon_files END OWN OTHER OWN-NET OTHER-NET: configuration of one connection, IKEv2 with a shared secret
-charon_files() {
+# AES-256 under QUORUM=1, see ours.sh
+esp_usual=aes128gcm16
+[ ! "${QUORUM:-}" ] || esp_usual=aes256gcm16
+
+# charon_daemon END: the daemon's own file, with more `plugins`, and so many `tries` of three seconds each where they are given
+charon_daemon() {
 	cat > "$work/$1.strongswan.conf" <<-CONF
 		charon {
-			load = random nonce drbg openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pkcs8 x509 pubkey constraints kernel-netlink socket-default vici
-			retransmit_tries = 3
+			load = random nonce drbg openssl aes sha1 sha2 hmac kdf curve25519 gmp pem pkcs1 pkcs8 x509 pubkey constraints kernel-netlink socket-default vici ${plugins:-}
+			retransmit_tries = ${tries:-3}
+			${tries:+retransmit_timeout = 3}
+			${tries:+retransmit_base = 1}
 			keep_alive = 0
 			filelog { log { path = $work/$1.charon.log
 				flush_line = yes
@@ -61,6 +67,10 @@ charon_files() {
 			plugins { vici { socket = unix://$work/$1.vici } }
 		}
 	CONF
+}
+# charon_files END OWN OTHER OWN-NET OTHER-NET: configuration of one connection, IKEv2 with a shared secret
+charon_files() {
+	charon_daemon "$1"
 	cat > "$work/$1.swanctl.conf" <<-CONF
 		connections { test {
 			version = 2
@@ -78,7 +88,7 @@ charon_files() {
 			children { test {
 				local_ts = $4
 				remote_ts = $5
-				esp_proposals = ${esp:-aes128gcm16}
+				esp_proposals = ${esp:-$esp_usual}
 				mode = ${mode:-tunnel}
 				${start:+start_action = $start}
 			} }

@@ -97,6 +97,11 @@ xf() {
 	fi
 }
 
+# QUORUM=1 (make check-quorum): each compartment has three stacks that share no code, of which two must agree. All three have
+# AES-256-GCM and not AES-128-GCM, so each key of that is one of this.
+quorum_words=()
+[ ! "${QUORUM:-}" ] || quorum_words=(stacks 3 quorum 2 builds own,sodium,rust)
+
 # ends_up [WORDS OF compartment add...]
 ends_up() {
 	local end
@@ -105,8 +110,17 @@ ends_up() {
 	[ -d /sys/module/ipsec_port ] || insmod "$module" || return 1
 	for end in left right; do
 		is_ours $end || continue
-		ctl $end compartment add "$(compartment_of $end)" engine "$ENGINE" deadline "$DEADLINE" "$@" || return 1
+		ctl $end compartment add "$(compartment_of $end)" engine "$ENGINE" deadline "$DEADLINE" "${quorum_words[@]}" "$@" ||
+			return 1
 	done
+}
+# Under QUORUM=1: no stack said of anything what the two others did not
+agreed() {
+	[ "${QUORUM:-}" ] || return 0
+	say "$1: voted on $(stat_of "$1" voted), mismatches $(stat_of "$1" mismatches)"
+	[ "$(stat_of "$1" mismatches)" != 0 ] || return 0
+	ctl "$1" quorum list "$(compartment_of "$1")"
+	return 1
 }
 
 # stat_of END KEY: a counter, or a drop by its reason. Without a program for it: a guest under emulation starts few a second.
@@ -141,6 +155,7 @@ ends_down() {
 			: | ctl $end rule set - || return 1
 			until_true 10 settled $end || say "$end: tickets still pending"
 			ledger_balances $end || return 1
+			agreed $end || return 1
 			say "$end: drops: $(drops_of $end)"
 			ctl $end compartment del "$(compartment_of $end)" || return 1
 		else
@@ -164,7 +179,10 @@ objects() {
 	[[ $text =~ \"objects-made\":([0-9]+),\"objects-freed\":([0-9]+) ]] && echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 }
 
-new_key() { od -An -vtx1 -N "$1" /dev/urandom | tr -d ' \n' | sed 's/^/0x/'; }
+new_key() { # BYTES
+	[ ! "${QUORUM:-}" ] || [ "$1" != 20 ] || set -- 36
+	od -An -vtx1 -N "$1" /dev/urandom | tr -d ' \n' | sed 's/^/0x/'
+}
 spi_last=$((0x1000 + RANDOM))
 
 # algorithm_words ALGORITHM: sets `words` to those of `state add`, with a fresh key. An AEAD, its bits, and its ICV's where
@@ -284,6 +302,27 @@ unprotect() {
 		xf $end policy flush
 		xf $end state flush
 	done
+}
+
+# What the kernel's own ESP needs on its port, and an IKE daemon has; "ike N" to FILE for each message of another kind
+esp_socket() { # END PORT FILE
+	ip netns exec "$1" python3 -c 'import select, socket, struct, sys
+def bound(family, level, policy):
+    udp = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        udp.setsockopt(level, socket.IPV6_V6ONLY, 1)
+    udp.setsockopt(socket.IPPROTO_UDP, 100, 2)		# UDP_ENCAP, ESP in UDP
+    for direction in (0, 1):				# XFRM_POLICY_IN, _OUT: allow
+        if sys.argv[3] == "kernel":
+            udp.setsockopt(level, policy, struct.pack("=40xH110xII4B4x", family, 0, 0, direction, 0, 0, 0))
+    udp.bind(("", int(sys.argv[1])))
+    return udp
+both = [bound(socket.AF_INET, socket.IPPROTO_IP, 17), bound(socket.AF_INET6, socket.IPPROTO_IPV6, 35)]
+with open(sys.argv[2], "w", buffering=1) as file:
+    while True:
+        for udp in select.select(both, [], [])[0]:
+            file.write(f"ike {len(udp.recv(65535))}\n")' "$2" "$3" "$(end_of "$1")" & disown
+	until_true 30 listens_udp "$1" "$2"
 }
 
 # ---- looking at the wire ---------------------------------------------------------------------------------------------

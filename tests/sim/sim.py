@@ -6,7 +6,7 @@ import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-PROTECT, UNPROTECT, SA_ADD = 2, 3, 17
+PROTECT, UNPROTECT, SA_ADD, SA_DELETE = 2, 3, 17, 19
 OUT, IN = 0, 1
 TRANSPORT, TUNNEL, BEET = 0, 1, 4
 ESP, AH = 50, 51
@@ -36,14 +36,15 @@ def selector(source, destination):
                                                        0, 0, 0)
 
 
-def sa(handle, direction, mode, spi, source, destination, name, key, flags=0, auth=None, protocol=ESP, only=ANY):
-    """`auth`: (name, key, ICV bits); then `name` is a cipher, else an AEAD. `only`: the selector."""
+def sa(handle, direction, mode, spi, source, destination, name, key, flags=0, auth=None, protocol=ESP, only=ANY,
+       encap=(0, 0)):
+    """`auth`: (name, key, ICV bits); then `name` is a cipher, else an AEAD. `only`: the selector. `encap`: ports of UDP."""
     family, src = address(source)
     dst = address(destination)[1]
     none = bytes(144)
     algorithms = none + algorithm(name, key, 0) + algorithm(*auth) if auth else algorithm(name, key) + none + none
     body = struct.pack("=IIBBBB4s16s16sII4sIII", handle, flags, direction, family, protocol, mode,
-                       struct.pack(">I", spi), src, dst, 1, 0, b"", 0, 0, 0)
+                       struct.pack(">I", spi), src, dst, 1, 0, struct.pack(">HH", *encap), 0, 0, 0)
     return body + only + algorithms + bytes(32)
 
 
@@ -87,6 +88,10 @@ class Sim:
     def add(self, *args, **more):
         refused = self.give(record(SA_ADD, sa(*args, **more)))
         assert refused is None, "the SA was refused"
+
+    def delete(self, handle):
+        """Only the handle of it is looked at."""
+        self.give(record(SA_DELETE, sa(handle, 0, 0, 0, "0.0.0.0", "0.0.0.0", "", b"")))
 
     def protect(self, handle, first, data, **more):
         return self.give(record(PROTECT, packet(handle, first, length=len(data), **more), data))

@@ -301,18 +301,17 @@ static void thousand(struct crypto_sa sa[1000], uint32_t engine, struct ipsp_sa 
 }
 
 /* A process of its own (Check forks): the arena must come before anything else. */
-START_TEST(a_thousand_sas_fit_their_arena)
+static void fit_their_arena(uint32_t engine, struct ipsp_sa *given)
 {
 	static struct crypto_sa sa[1000];
 	size_t size = crypto_arena_size(1000), used, round;
-	struct ipsp_sa given = sa_of("rfc4106(gcm(aes))", GCM_KEY "000102030405060708090a0b0c0d0e0f", 128);
 	int i;
 
 	ck_assert_uint_le(size, sizeof(memory));
 	ck_assert_int_eq(crypto_arena_install(memory, size), 0);
 	ck_assert_int_eq(crypto_init(), 0);
 	for (round = used = 0; round < 3; round++) {
-		thousand(sa, 1 + (uint32_t)_i, &given);
+		thousand(sa, engine, given);
 		if (round)
 			ck_assert_uint_eq(crypto_arena_used(), used);	/* nothing leaks */
 		used = crypto_arena_used();
@@ -320,6 +319,27 @@ START_TEST(a_thousand_sas_fit_their_arena)
 			crypto_sa_wipe(&sa[i]);
 	}
 	ck_assert_uint_le(used, size / 4 * 3);
+}
+
+START_TEST(a_thousand_sas_fit_their_arena)
+{
+	struct ipsp_sa given = sa_of("rfc4106(gcm(aes))", GCM_KEY "000102030405060708090a0b0c0d0e0f", 128);
+
+	fit_their_arena(1 + (uint32_t)_i, &given);
+}
+END_TEST
+
+/* The largest there is: a cipher and a MAC of OpenSSL, and of ipsecmb beside them. */
+START_TEST(a_thousand_with_a_mac_fit_their_arena)
+{
+	struct ipsp_sa given = { .cipher = { .name = "cbc(aes)", .key_bits = 256 },
+				 .auth = { .name = "hmac(sha512)", .key_bits = 512, .icv_bits = 256 } };
+	const uint32_t engine[] = { IPSP_ENGINE_OPENSSL, IPSP_ENGINE_IPSECMB };
+
+	if (has(engine[_i], &given))
+		fit_their_arena(engine[_i], &given);
+	else
+		ck_assert(!__builtin_cpu_supports("aes"));
 }
 END_TEST
 
@@ -354,6 +374,7 @@ int main(void)
 	tcase_add_test(c, unknown_algorithms_are_refused);
 	tcase_add_test(c, preference_decides);
 	tcase_add_loop_test(c, a_thousand_sas_fit_their_arena, 0, ALGORITHM_ENGINES);
+	tcase_add_loop_test(c, a_thousand_with_a_mac_fit_their_arena, 0, 2);
 	tcase_add_loop_test(c, a_wiped_sa_leaves_no_key, 0, ALGORITHM_ENGINES);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);

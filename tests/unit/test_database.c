@@ -83,7 +83,7 @@ static void setup(void)
 	const struct ipsp_selector any = { .source_last = 0xffff, .destination_last = 0xffff };
 
 	memset(&left, 0, sizeof(left));
-	left.head = (struct database){ .magic = 0x3254524f50534950ull, .sas_max = SAS_MAX,
+	left.head = (struct database){ .magic = 0x3354524f50534950ull, .sas_max = SAS_MAX,
 				       .policies_max = POLICIES_MAX, .sas = 1, .policies = 2, .next_index = 3 };
 	left.sa[1].used = 1;
 	left.sa[1].sa = (struct ipsp_sa){ .handle = 9, .family = 4, .protocol = 50, .selector = any,
@@ -207,7 +207,10 @@ START_TEST(test_replaced)
 	const uint8_t direction = _i ? IPSP_DIR_IN : IPSP_DIR_OUT;
 	struct state_line line = line_of(direction, 7);
 
+	line.next = 6;			/* replay-oseq 5 */
+	line.seen = 4;			/* replay-seq 3 */
 	ck_assert_int_eq(sa_replace(&m, database_find(&m, &line.sa), &line, NULL), 0);
+	ck_assert_uint_eq(added.next, direction == IPSP_DIR_IN ? 4 : 6);
 	ck_assert_uint_eq(handles_gone, 1);
 	ck_assert_uint_eq(deletes, 1);
 	is_there(7, 100, direction == IPSP_DIR_IN ? 64 : 0);
@@ -317,14 +320,21 @@ static struct ipsp_acquire asked(void)
 	return a;
 }
 
-static int sa_of(uint32_t reqid, uint32_t spi)
+static int sa_for(uint32_t reqid, uint32_t spi, uint32_t if_id, uint32_t mark)
 {
 	struct state_line line = { .sa = left.sa[1].sa };
 
 	line.sa.mode = IPSP_SA_TUNNEL;
 	line.sa.reqid = reqid;
 	line.sa.spi = spi;
+	line.sa.if_id = if_id;
+	line.sa.mark = line.sa.mark_mask = mark;
 	return sa_add(&m, &line);
+}
+
+static int sa_of(uint32_t reqid, uint32_t spi)
+{
+	return sa_for(reqid, spi, 0, 0);
 }
 
 /* What an agent reads: the text, and of which request. */
@@ -371,6 +381,31 @@ START_TEST(test_acquire)
 	acquire_handle(&m, &a);
 	ck_assert_uint_eq(released, ID);		/* asked before that SA was known */
 	ck_assert_uint_eq(refused, 0);
+}
+END_TEST
+
+/* An SA of another if_id or mark is none: it would be released, and asked for again, without end. */
+START_TEST(test_acquire_for_others)
+{
+	struct ipsp_acquire a = asked();
+	int pair[2];
+
+	ck_assert_int_eq(pipe(pair), 0);
+	m.fd = pair[1];
+	ck_assert_int_eq(sa_for(3, 1, 7, 0), 0);
+	ck_assert_int_eq(sa_for(3, 2, 0, 0x10), 0);
+	acquire_wait(&m, 42);
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(released + refused, 0);
+	ck_assert_ptr_nonnull(strstr(reply(pair[0], 42), "policy 1 "));
+	a.selector.mark = 0x30;
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(released, ID);
+	released = 0;
+	a.selector.mark = 0;
+	a.selector.if_id = 7;
+	acquire_handle(&m, &a);
+	ck_assert_uint_eq(released, ID);
 }
 END_TEST
 
@@ -433,6 +468,7 @@ int main(void)
 	tcase_add_test(c, test_replace_full);
 	tcase_add_test(c, test_acquire_without_agent);
 	tcase_add_test(c, test_acquire);
+	tcase_add_test(c, test_acquire_for_others);
 	tcase_add_test(c, test_acquire_between);
 	tcase_add_test(c, test_acquire_made_up);
 	suite_add_tcase(suite, c);

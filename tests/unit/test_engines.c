@@ -3,8 +3,9 @@
  * test_engines - random messages: all engines give the same bytes, and each opens what another sealed
  *
  * Algorithm, lengths, sizes from 0 to 65,000 bytes, alignments, ESN, in place and elsewhere are drawn; the seed is
- * printed. What one engine only has is opened again by it, and refused when a byte is another. ENGINES_CASES=100000 for
- * more (default 3000), ENGINES_SEED=N for the same again.
+ * printed. What one engine only has is opened again by it, and refused when a byte is another. An engine that seals rows
+ * gives in one, of 1 to 32 messages of different lengths, the bytes that OpenSSL gives one by one. 3,000 cases, with
+ * LONG=1 100,000; ENGINES_CASES=N for another number, ENGINES_SEED=N for the same again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,56 @@ static void one_open(struct one *c, uint32_t engine, uint8_t *row, const char *s
 	crypto_sa_wipe(&sa);
 }
 
+static struct crypto_message row_message(const struct one *c, const struct crypto_sa *sa, uint32_t i, size_t at)
+{
+	uint8_t *row = other + at;
+	struct crypto_message m = { .aad = row, .aad_len = 8, .iv = row + 8, .from = row + c->text,
+				    .len = (draw(1500) + c->layout.align) & ~(c->layout.align - 1u), .high_len = c->m.high_len };
+
+	memcpy(m.high, c->m.high, 4);
+	memcpy(row, clear + i, c->text + m.len + c->layout.icv_len);
+	crypto_iv(sa, i, row + 8);
+	return m;
+}
+
+/* Its copy in `first`, at the same place */
+static void row_alone(const struct one *c, const struct crypto_sa *alone, struct crypto_message m, size_t whole)
+{
+	uint8_t *at = first + (m.aad - other);
+
+	memcpy(at, m.aad, whole);
+	m.aad = at;
+	m.iv = at + 8;
+	m.from = at + c->text;
+	ck_assert_int_eq(alone->seal(alone, &m, at + c->text), 0);
+}
+
+/* Of each message in a row what OpenSSL makes of it alone; each lies where the one before ends, as segments do. */
+static void one_row(struct one *c, uint32_t engine, const char *seed)
+{
+	const uint32_t only[4] = { engine }, openssl[4] = { IPSP_ENGINE_OPENSSL };
+	struct crypto_message m[CRYPTO_ROW_MAX];
+	uint32_t i, count = 1 + draw(CRYPTO_ROW_MAX);
+	size_t at = draw(17), begin = at, whole;
+	struct crypto_sa sa, alone;
+
+	c->given.direction = IPSP_DIR_OUT;
+	ck_assert_uint_eq(crypto_sa_init(&sa, only, &c->given), 0);
+	ck_assert_uint_eq(crypto_sa_init(&alone, openssl, &c->given), 0);
+	for (i = 0; sa.seal_row && i < count; i++, at += whole) {
+		m[i] = row_message(c, &sa, i, at);
+		whole = c->text + m[i].len + c->layout.icv_len;
+		row_alone(c, &alone, m[i], whole);
+	}
+	if (sa.seal_row) {
+		ck_assert_int_eq(sa.seal_row(&sa, m, count), 0);
+		ck_assert_msg(!memcmp(other + begin, first + begin, at - begin),
+			      "%s: a row of %u gives other bytes", seed, count);
+	}
+	crypto_sa_wipe(&sa);
+	crypto_sa_wipe(&alone);
+}
+
 static void one_draw(struct one *c)
 {
 	memset(c, 0, sizeof(*c));
@@ -178,13 +229,19 @@ static int one_run(const char *seed)
 		sealers++;
 		one_open(&c, engine, first + skew, seed);
 	}
+	for (engine = 1; engine <= ALGORITHM_ENGINES; engine++) {
+		const uint32_t only[4] = { engine };
+
+		if (engine != IPSP_ENGINE_OPENSSL && algorithm_engine(&c.given, only))
+			one_row(&c, engine, seed);
+	}
 	ck_assert_msg(sealers, "%s: no engine", seed);
 	return (int)sealers;
 }
 
 START_TEST(engines_agree)
 {
-	unsigned long cases = strtoul(getenv("ENGINES_CASES") ?: "3000", NULL, 10), i;
+	unsigned long cases = strtoul(getenv("ENGINES_CASES") ?: getenv("LONG") && *getenv("LONG") ? "100000" : "3000", NULL, 10), i;
 	uint64_t seed = strtoull(getenv("ENGINES_SEED") ?: "0", NULL, 0) ?: (uint64_t)time(NULL);
 	int by[ALGORITHM_ENGINES + 1] = { 0 };
 	char text[64];

@@ -14,7 +14,9 @@
 #include "ipsec/tcp.h"
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
+#include "stack/loop.h"
 #include "suite.h"
+#include "transform_world.h"
 
 #define SIZE	1000			/* payload of a segment */
 #define COUNT	12
@@ -292,18 +294,7 @@ static uint32_t sealed_len[COUNT];
 static struct ipsp_record *record(uint16_t type, const void *control, uint32_t control_len,
 				  const void *data, uint32_t len)
 {
-	struct ipsp_record *rec = (struct ipsp_record *)down;
-
-	memset(down, 0, 1024);
-	rec->type = type;
-	rec->control_len = control_len;
-	rec->data_offset = ipsp_record_data_offset(control_len);
-	rec->data_len = len;
-	rec->len = (rec->data_offset + len + 63) & ~63u;
-	memcpy(rec + 1, control, control_len);
-	if (len)
-		memcpy(down + rec->data_offset, data, len);
-	return rec;
+	return transform_record(down, type, control, control_len, data, len);
 }
 
 static void sa_add(uint32_t handle, uint8_t direction)
@@ -337,28 +328,50 @@ static void seal_all(void)
 
 static void setup(void)
 {
-	const struct transform_config config = { 4, 4 };
-	struct arena arena;
-
-	ck_assert_int_eq(crypto_init(), 0);
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
+	transform = transform_begin(memory, sizeof(memory), 4);
 	sa_add(1, IPSP_DIR_OUT);
 	sa_add(2, IPSP_DIR_IN);
 	make(4, COUNT * SIZE, TCP_ACK);
 	seal_all();
 }
 
+static struct ipsp_record *unprotect_record(void *to, uint32_t i, uint16_t flags, struct ipsp_packet about)
+{
+	struct ipsp_record *rec;
+
+	about.mtu = 2000;
+	about.stamp[0] = (struct ipsp_stamp){ 2, 1, i + 1 };
+	rec = transform_record(to, IPSP_REC_UNPROTECT, &about, sizeof(about), sealed[i], sealed_len[i]);
+	rec->ticket = 2 * i + 1;
+	rec->flags = flags;
+	return rec;
+}
+
+static size_t unprotect_about(size_t at, uint32_t i, uint16_t flags, struct ipsp_packet about)
+{
+	struct ipsp_record *rec = unprotect_record(down, i, flags, about);
+
+	return at + transform_answer(transform, rec, up + at, transform_room(rec));
+}
+
 /* Ticket 2 * i + 1 of an ESP packet, answered behind what is there. */
 static size_t unprotect(size_t at, uint32_t i, uint16_t flags)
 {
-	struct ipsp_packet about = { .mtu = 2000, .stamp = { { 2, 1, i + 1 } } };
-	struct ipsp_record *rec = record(IPSP_REC_UNPROTECT, &about, sizeof(about), sealed[i],
-					 sealed_len[i]);
+	return unprotect_about(at, i, flags, (struct ipsp_packet){ 0 });
+}
 
-	rec->ticket = 2 * i + 1;
-	rec->flags = flags;
-	return at + transform_answer(transform, rec, up + at, transform_room(rec));
+/* Nothing comes in any more. */
+static void policy_drop(void)
+{
+	struct ipsp_policy_entry e = {
+		.protect = { .selector = { .family = 4, .source_last = 0xffff, .destination_last = 0xffff },
+			     .direction = IPSP_DIR_IN, .priority = 1, .index = 1 },
+		.action = IPSP_POLICY_DROP,
+	};
+	struct ipsp_policy p = { .operation = IPSP_POLICY_ADD, .count = 1 };
+
+	ck_assert_uint_eq(transform_answer(transform, record(IPSP_REC_POLICY, &p, sizeof(p), &e, sizeof(e)),
+					   down + sizeof(down) / 2, sizeof(down) / 2), 0);
 }
 
 /* Answers from `at` to `end`: {last ticket, segments} of each. */
@@ -412,6 +425,18 @@ START_TEST(no_run_across_a_mark)
 }
 END_TEST
 
+START_TEST(no_run_into_a_begin)
+{
+	size_t end = unprotect(0, 0, IPSP_RECF_BEGIN);
+
+	end = unprotect(end, 1, 0);
+	end = unprotect(end, 2, IPSP_RECF_BEGIN);
+	end = unprotect(end, 3, 0);
+	end = unprotect(end, 4, 0);
+	expect(end, (const uint32_t[][2]){ { 1, 2 }, { 4, 3 } }, 2);
+}
+END_TEST
+
 START_TEST(no_run_across_a_missing_ticket)
 {
 	size_t end = unprotect(0, 0, 0);
@@ -446,6 +471,103 @@ START_TEST(no_run_across_a_flush)
 }
 END_TEST
 
+/* What is in the run was admitted, and what comes behind the policy is not. */
+START_TEST(no_run_across_a_policy)
+{
+	size_t end = unprotect(0, 0, 0);
+
+	end = unprotect(end, 1, 0);
+	policy_drop();
+	end = unprotect(end, 2, 0);
+	end = unprotect(end, 3, 0);
+	expect(end, (const uint32_t[][2]){ { 1, 2 }, { 2, 0 }, { 3, 0 } }, 3);
+}
+END_TEST
+
+/* Policies may ask for the mark, the device, the interface's id: a run has one of each. */
+START_TEST(no_run_of_two_origins)
+{
+	static const struct ipsp_packet other[] = { { .mark = 1 }, { .ifindex = 1 }, { .if_id = 1 } };
+	size_t end = unprotect(0, 0, 0);
+
+	end = unprotect(end, 1, 0);
+	end = unprotect_about(end, 2, 0, other[_i]);
+	end = unprotect_about(end, 3, 0, other[_i]);
+	expect(end, (const uint32_t[][2]){ { 1, 2 }, { 3, 2 } }, 2);
+}
+END_TEST
+
+/* ---- by the loop ------------------------------------------------------------------------- */
+
+static struct sim sim;
+static uint32_t came;			/* runs */
+
+/* Each run of a burst is whole, wherever it lies and however much else was in the ring. */
+static int take_runs(struct port *port, unsigned flags)
+{
+	const struct ipsp_record *rec;
+	uint32_t left;
+
+	(void)port;
+	for (left = ipsp_ring_peek(&sim.up); left; left -= rec->len) {
+		rec = ipsp_ring_record(&sim.up);
+		ck_assert(ipsp_record_is_sane(rec, left));
+		ipsp_ring_step(&sim.up, rec->len);
+		if (rec->type == IPSP_REC_NOTE)
+			continue;
+		ck_assert_uint_eq(rec->ticket, 2 * (++came * COUNT - 1) + 1);
+		ck_assert_uint_eq(((const struct ipsp_answer *)(rec + 1))->segments, COUNT);
+		ck_assert_mem_eq((const uint8_t *)rec + rec->data_offset + 52, whole + 52, COUNT * SIZE);
+	}
+	ipsp_ring_release(&sim.up);
+	return flags & IPSP_KICK_WAIT ? -1 : 0;
+}
+
+static void put_burst(uint32_t number)
+{
+	static uint8_t one[4096] __attribute__((aligned(64)));
+	struct ipsp_record *rec;
+	void *at;
+	uint32_t i;
+
+	for (i = 0; i < COUNT; i++) {
+		rec = unprotect_record(one, i, i ? 0 : IPSP_RECF_BEGIN, (struct ipsp_packet){ 0 });
+		rec->ticket += 2 * (uint64_t)number * COUNT;
+		at = ipsp_ring_reserve(&sim.down, rec->len);
+		ck_assert_ptr_nonnull(at);
+		memcpy(at, rec, rec->len);
+	}
+}
+
+/* What was answered in front of them and has not been handed in: so many bytes of the up ring */
+static void fill_up(struct port *port, uint32_t len)
+{
+	struct ipsp_record *rec = ipsp_ring_reserve(&port->up, len);
+
+	ck_assert_ptr_nonnull(rec);
+	*rec = (struct ipsp_record){ .len = len, .type = IPSP_REC_NOTE };
+}
+
+/* One to twelve bursts are there at once, until each ring has been full and passed its end often. */
+START_TEST(bursts_are_merged_alike)
+{
+	uint32_t round, i, put = 0;
+	struct port port;
+
+	came = 0;
+	ck_assert_int_eq(sim_create(&sim, &port, IPSP_RING_MIN), 0);
+	port.kick = take_runs;
+	for (round = 0; round < 200; round++) {
+		for (i = 0; i <= round % 12; i++)
+			put_burst(put++);
+		ipsp_ring_submit(&sim.down);
+		fill_up(&port, 64 + round * 7919 * 64 % (IPSP_RING_MIN - 64));
+		loop_run(&port, transform);
+		ck_assert_uint_eq(came, put);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("merge");
@@ -462,9 +584,13 @@ int main(void)
 	tcase_add_checked_fixture(records, setup, NULL);
 	tcase_add_test(records, a_batch_is_one_answer);
 	tcase_add_test(records, no_run_across_a_mark);
+	tcase_add_test(records, no_run_into_a_begin);
 	tcase_add_test(records, no_run_across_a_missing_ticket);
 	tcase_add_test(records, a_forgery_in_the_middle);
 	tcase_add_test(records, no_run_across_a_flush);
+	tcase_add_test(records, no_run_across_a_policy);
+	tcase_add_loop_test(records, no_run_of_two_origins, 0, 3);
+	tcase_add_test(records, bursts_are_merged_alike);
 	suite_add_tcase(s, records);
 	return suite_run(s);
 }

@@ -180,7 +180,7 @@ static struct ipsp_sa sa_of(uint32_t handle, uint8_t mode)
 
 static uint32_t match(const struct ipsp_template *t, const struct ipsp_tuple *tuple)
 {
-	const struct sad_sa *sa = sad_match(&sad, t, tuple);
+	const struct sad_sa *sa = sad_match(&sad, t, 0, tuple);
 
 	return sa ? sa->handle : 0;
 }
@@ -218,6 +218,74 @@ START_TEST(templates_mean_sas)
 	t = (struct ipsp_template){ .protocol = 50, .family = 4, .mode = IPSP_SA_TRANSPORT };
 	udp.protocol = 6;
 	ck_assert_uint_eq(match(&t, &udp), 4);		/* the newest that admits it */
+}
+END_TEST
+
+/* One that bears an if_id or a mark serves packets of that and no others; one without serves all. */
+START_TEST(interfaces_and_marks_tell_sas_apart)
+{
+	struct ipsp_template t = { .protocol = 50, .family = 4, .mode = IPSP_SA_TRANSPORT, .reqid = 1 };
+	struct ipsp_sa any = sa_of(1, IPSP_SA_TRANSPORT), seven = sa_of(2, IPSP_SA_TRANSPORT),
+		       marked = sa_of(3, IPSP_SA_TRANSPORT);
+	struct ipsp_tuple udp = tuple_of(17, 1000, 53);
+
+	udp.mark = 0;
+	seven.if_id = 7;
+	marked.mark = 0x10;
+	marked.mark_mask = 0xf0;
+	ck_assert_uint_eq(add(&seven) | add(&marked), 0);
+	ck_assert_uint_eq(match(&t, &udp), 0);
+	udp.if_id = 7;
+	ck_assert_uint_eq(match(&t, &udp), 2);
+	udp.if_id = 8;
+	ck_assert_uint_eq(match(&t, &udp), 0);
+	udp.mark = 0x1f;
+	ck_assert_uint_eq(match(&t, &udp), 3);
+	udp.mark = 0x2f;
+	ck_assert_uint_eq(match(&t, &udp), 0);
+	ck_assert_uint_eq(add(&any), 0);
+	ck_assert_uint_eq(match(&t, &udp), 1);
+}
+END_TEST
+
+/* Of no label for a policy without one, else of the policy's; the newest of those. */
+START_TEST(labels_tell_sas_apart)
+{
+	const struct ipsp_template t = { .protocol = 50, .family = 4, .mode = IPSP_SA_TRANSPORT };
+	const struct ipsp_tuple udp = tuple_of(17, 1000, 53);
+	struct ipsp_sa sa;
+	uint32_t i;
+
+	for (i = 0; i < 3; i++) {
+		sa = sa_of(i + 1, IPSP_SA_TRANSPORT);
+		sa.label = i;
+		ck_assert_uint_eq(add(&sa), 0);
+	}
+	for (i = 0; i < 3; i++)
+		ck_assert_uint_eq(sad_match(&sad, &t, i, &udp)->handle, i + 1);
+	ck_assert_ptr_null(sad_match(&sad, &t, 3, &udp));
+}
+END_TEST
+
+/* A policy with a label is for packets of it; what is nobody's yet may not pass in clear by one. */
+START_TEST(labels_tell_policies_apart)
+{
+	static const struct {
+		uint32_t policy, tuple;
+		uint8_t clear, found;
+	} row[] = {
+		{ 0, 0, 0, 1 }, { 0, 7, 0, 1 }, { 7, 7, 0, 1 }, { 7, 7, 1, 1 }, { 7, 0, 0, 0 }, { 7, 8, 0, 0 },
+		{ 7, IPSP_LABEL_ANY, 0, 1 }, { 7, IPSP_LABEL_ANY, 1, 0 }, { 0, IPSP_LABEL_ANY, 1, 1 },
+	};
+	struct ipsp_tuple t = tuple_of(17, 1000, 53);
+	uint32_t i;
+
+	for (i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		const struct ipsp_protect p = { .selector = { WHOLE }, .label = row[i].policy, .clear = row[i].clear };
+
+		t.label = row[i].tuple;
+		ck_assert_int_eq(!!ipsp_protect_find(&p, sizeof(p), 1, &t), row[i].found);
+	}
 }
 END_TEST
 
@@ -280,6 +348,9 @@ int main(void)
 	tcase_add_test(c, policies_have_an_end);
 	tcase_add_test(c, the_direction_decides_too);
 	tcase_add_test(c, templates_mean_sas);
+	tcase_add_test(c, interfaces_and_marks_tell_sas_apart);
+	tcase_add_test(c, labels_tell_sas_apart);
+	tcase_add_test(c, labels_tell_policies_apart);
 	tcase_add_test(c, handles_find_sas_and_keys_do_not_stay);
 	tcase_add_test(c, what_is_not_served_is_refused);
 	suite_add_tcase(suite, c);

@@ -116,6 +116,10 @@ START_TEST(what_is_wrong_is_said)
 	refuses(ID "auth hmac(sha1) " KEY20, "state: no enc (it may be ecb(cipher_null)); ");
 	refuses(ID "aead rfc4106(gcm(aes)) " KEY20 " 128" SHA1,
 		"state: aead \"rfc4106(gcm(aes))\" beside enc or auth; ");
+	refuses(ID "ctx u:r:blue_t", "ctx \"u:r:blue_t\": allowed: a context that a rule gives to this compartment");
+	refuses(ID "ctx 0123456789012345678901234567890123456789012345678901234567890123",
+		"ctx \"(not shown: it may be a key)\": allowed: a security context of at most 63 bytes");
+	refuses(ID "ctx", "ctx");
 	takes(ID "enc aes " KEY16 " auth sha256 " KEY32);
 	ck_assert_uint_eq(line.sa.auth.icv_bits, 96);	/* as XFRM's */
 }
@@ -170,6 +174,17 @@ START_TEST(beet_wants_two_addresses)
 	refuses(begin, "state: no sel with one src and one dst, as mode beet wants; ");
 	snprintf(text, sizeof(text), "%ssel src 10.1.0.0/24 dst 10.2.0.1", begin);
 	refuses(text, "state: no sel with one src and one dst");
+}
+END_TEST
+
+/* ip xfrm names the last one, sent or seen */
+START_TEST(numbers_are_taken)
+{
+	takes(ID GCM " replay-oseq 5 replay-seq 3");
+	ck_assert_uint_eq(line.next, 6);
+	ck_assert_uint_eq(line.seen, 4);
+	takes(ID GCM);
+	ck_assert_uint_eq(line.next | line.seen, 0);
 }
 END_TEST
 
@@ -439,6 +454,7 @@ int main(void)
 	tcase_add_test(c, limits_are_taken);
 	tcase_add_test(c, ah_is_a_mac_alone);
 	tcase_add_test(c, beet_wants_two_addresses);
+	tcase_add_test(c, numbers_are_taken);
 	tcase_add_test(c, usage_is_shown_as_ip_shows_it);
 	tcase_add_test(c, page_is_the_table);
 	tcase_add_test(c, weak_ones_need_legacy);

@@ -9,6 +9,7 @@
 #include "ipsec_port_ring.h"
 #include "words/algorithm.h"
 #include "suite.h"
+#include "transform_world.h"
 
 static struct transform *transform;
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
@@ -26,33 +27,15 @@ static size_t hex(uint8_t *out, const char *text)
 
 static void setup(void)
 {
-	const struct transform_config config = { 16, 16 };
-	struct arena arena;
-
-	ck_assert_int_eq(crypto_init(), 0);
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	ck_assert_ptr_nonnull(transform);
+	transform = transform_begin(memory, sizeof(memory), 16);
 }
 
 /* ---- records ------------------------------------------------------------------------- */
 
 static struct ipsp_record *record(uint16_t type, const void *control, uint32_t control_len,
-				  const void *data, uint32_t data_len)
+				  const void *data, uint32_t len)
 {
-	struct ipsp_record *rec = (struct ipsp_record *)down;
-
-	memset(down, 0, 1024);
-	rec->type = type;
-	rec->ticket = 42;
-	rec->control_len = control_len;
-	rec->data_offset = ipsp_record_data_offset(control_len);
-	rec->data_len = data_len;
-	rec->len = (rec->data_offset + data_len + 63) & ~63u;
-	memcpy(rec + 1, control, control_len);
-	if (data_len)
-		memcpy(down + rec->data_offset, data, data_len);
-	return rec;
+	return transform_record(down, type, control, control_len, data, len);
 }
 
 static const struct ipsp_answer *answer(const struct ipsp_record *rec)

@@ -8,6 +8,7 @@
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
 #include "suite.h"
+#include "transform_world.h"
 
 static struct transform *transform;
 static uint8_t memory[8 << 20] __attribute__((aligned(64)));
@@ -16,31 +17,13 @@ static uint8_t down[256 << 10] __attribute__((aligned(64)));
 
 static void setup(void)
 {
-	const struct transform_config config = { 16, 16 };
-	struct arena arena;
-
-	ck_assert_int_eq(crypto_init(), 0);
-	arena_init(&arena, memory, sizeof(memory));
-	transform = transform_init(&arena, &config);
-	ck_assert_ptr_nonnull(transform);
+	transform = transform_begin(memory, sizeof(memory), 16);
 }
 
 static struct ipsp_record *record(uint16_t type, const void *control, uint32_t control_len,
-				  const void *data, uint32_t data_len)
+				  const void *data, uint32_t len)
 {
-	struct ipsp_record *rec = (struct ipsp_record *)down;
-
-	memset(down, 0, 1024);
-	rec->type = type;
-	rec->ticket = 42;
-	rec->control_len = control_len;
-	rec->data_offset = ipsp_record_data_offset(control_len);
-	rec->data_len = data_len;
-	rec->len = (rec->data_offset + data_len + 63) & ~63u;
-	memcpy(rec + 1, control, control_len);
-	if (data_len)
-		memcpy(down + rec->data_offset, data, data_len);
-	return rec;
+	return transform_record(down, type, control, control_len, data, len);
 }
 
 static const struct ipsp_answer *answer(const struct ipsp_record *rec)
@@ -54,6 +37,15 @@ static const struct ipsp_answer *answer(const struct ipsp_record *rec)
 	ck_assert_uint_eq(out->ticket, 42);
 	ck_assert(ipsp_record_is_sane(out, (uint32_t)len));
 	return (const struct ipsp_answer *)(out + 1);
+}
+
+/* A packet that is to leave, and why it does not */
+static void dropped(const struct ipsp_packet *p, const void *packet, uint32_t len, uint16_t reason)
+{
+	const struct ipsp_answer *a = answer(record(IPSP_REC_PROTECT, p, sizeof(*p), packet, len));
+
+	ck_assert_uint_eq(a->verdict, IPSP_VERDICT_DROP);
+	ck_assert_uint_eq(a->reason, reason);
 }
 
 static uint8_t *answer_data(uint32_t *len)
@@ -259,17 +251,150 @@ START_TEST(only_udp_is_cut_as_udp)
 	} other[] = { { 6, 0 }, { 1, 0 }, { 17, 0x20 } };
 	struct ipsp_packet p = packet_of(1, 5, 4);
 	uint8_t in[20 + 8 + 400];
-	const struct ipsp_answer *a;
 
 	sa_pair(IPSP_SA_TUNNEL, 0);
 	packet4(in, other[_i].protocol, sizeof(in), 0);
 	in[6] = other[_i].fragment;
 	p.offload = (struct ipsp_offload){ .gso_type = IPSP_GSO_UDP_L4, .gso_size = 200 };
-	a = answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, sizeof(in)));
-	ck_assert_uint_eq(a->verdict, IPSP_VERDICT_DROP);
-	ck_assert_uint_eq(a->reason, IPSP_DROP_UNSUPPORTED);
+	dropped(&p, in, sizeof(in), IPSP_DROP_UNSUPPORTED);
 }
 END_TEST
+
+/* A super-packet of UDP without the header that each segment would repeat */
+START_TEST(a_udp_header_that_is_not_there_is_not_repeated)
+{
+	struct ipsp_packet p = packet_of(1, 5, 4);
+	uint8_t in[27];
+
+	sa_pair(IPSP_SA_TUNNEL, 0);
+	packet4(in, 17, sizeof(in), 0);
+	p.offload = (struct ipsp_offload){ .gso_type = IPSP_GSO_UDP_L4, .gso_size = 200 };
+	dropped(&p, in, sizeof(in), IPSP_DROP_MALFORMED);
+}
+END_TEST
+
+/* ---- rows: many segments, a cipher and a MAC ------------------------------------------------ */
+
+#define ROWS_PAYLOAD	200
+#define ROWS_SEGMENTS	(2 * CRYPTO_ROW_MAX + 3)
+#define ROWS_LEN	(28 + (ROWS_SEGMENTS - 1) * ROWS_PAYLOAD + 77)
+
+static const char *const rows_ciphers[] = { "cbc(aes)", "rfc3686(ctr(aes))" };
+
+/* A transform anew, whose SAs are of that engine; what it makes of the super-packet is left in `up`. */
+static uint32_t rows_seal(const char *cipher, uint32_t engine, const uint8_t *in)
+{
+	struct ipsp_sa sa[2] = { sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL), sa_of(2, IPSP_DIR_IN, IPSP_SA_TUNNEL) };
+	struct ipsp_config config = { .engine = { engine } };
+	struct ipsp_packet p = packet_of(1, 5, ROWS_SEGMENTS);
+	int i;
+
+	setup();
+	control(IPSP_REC_CONFIG, &config, sizeof(config), NULL, 0);
+	for (i = 0; i < 2; i++) {
+		memset(&sa[i].aead, 0, sizeof(sa[i].aead));
+		strcpy(sa[i].cipher.name, cipher);
+		sa[i].cipher.key_bits = cipher[0] == 'r' ? 160 : 128;
+		strcpy(sa[i].auth.name, "hmac(sha256)");
+		sa[i].auth.key_bits = 256;
+		sa[i].auth.icv_bits = 128;
+		sa_add(&sa[i]);
+	}
+	p.offload = (struct ipsp_offload){ .gso_type = IPSP_GSO_UDP_L4, .gso_size = ROWS_PAYLOAD };
+	ck_assert_uint_eq(answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, ROWS_LEN))->segments, ROWS_SEGMENTS);
+	return ((const struct ipsp_answer *)(up + sizeof(struct ipsp_record)))->segment_len;
+}
+
+/* Segment i comes out as the payload that it was cut from, behind headers of its length. */
+static void rows_open(const uint8_t *esp, uint32_t len, uint32_t i, const uint8_t *in)
+{
+	const uint32_t payload = i + 1 < ROWS_SEGMENTS ? ROWS_PAYLOAD : 77;
+	struct ipsp_packet p = packet_of(2, 5 + i, 1);
+	const uint8_t *out;
+
+	ck_assert_uint_eq(answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len))->verdict,
+			  IPSP_VERDICT_TRANSFORMED);
+	out = answer_data(&len);
+	ck_assert_uint_eq(len, 28 + payload);
+	ck_assert_mem_eq(out + 28, in + 28 + i * ROWS_PAYLOAD, payload);
+}
+
+/* More than two rows, the last not full: the bytes are those of an engine that seals one by one, and all come out. */
+START_TEST(rows_are_sealed_as_one_by_one)
+{
+	static uint8_t in[ROWS_LEN], rows[sizeof(up)];
+	uint32_t i, len, segment;
+	const uint8_t *made;
+
+	packet4(in, 17, sizeof(in), 0);
+	segment = rows_seal(rows_ciphers[_i], IPSP_ENGINE_IPSECMB, in);
+	made = answer_data(&len);
+	memcpy(rows, made, len);
+	ck_assert_uint_eq(rows_seal(rows_ciphers[_i], IPSP_ENGINE_OPENSSL, in), segment);
+	ck_assert_mem_eq(answer_data(&i), rows, len);
+	ck_assert_uint_eq(i, len);
+	for (i = 0; i < ROWS_SEGMENTS; i++, len -= segment)
+		rows_open(rows + i * segment, len < segment ? len : segment, i, in);
+}
+END_TEST
+
+/* Too long for IP: nothing of a row is sent. */
+START_TEST(a_row_that_is_too_long_is_refused)
+{
+	static uint8_t in[65535];
+	struct ipsp_packet p = packet_of(1, 5, 2);
+	struct ipsp_sa sa = sa_of(1, IPSP_DIR_OUT, IPSP_SA_TUNNEL);
+
+	memset(&sa.aead, 0, sizeof(sa.aead));
+	strcpy(sa.cipher.name, "cbc(aes)");
+	sa.cipher.key_bits = 128;
+	strcpy(sa.auth.name, "hmac(sha256)");
+	sa.auth.key_bits = 256;
+	sa.auth.icv_bits = 128;
+	sa_add(&sa);
+	packet4(in, 17, sizeof(in), 0);
+	p.offload = (struct ipsp_offload){ .gso_type = IPSP_GSO_UDP_L4, .gso_size = 65480 };
+	dropped(&p, in, sizeof(in), IPSP_DROP_MALFORMED);
+}
+END_TEST
+
+/* ---- ESP in UDP -------------------------------------------------------------------------------- */
+
+/* Its header is that of RFC 3948; behind a NAT the transport checksum is vouched for, in transport mode alone. */
+START_TEST(esp_in_udp_comes_back)
+{
+	struct ipsp_sa sa[2] = { sa_of(1, IPSP_DIR_OUT, _i ? IPSP_SA_TUNNEL : IPSP_SA_TRANSPORT),
+				 sa_of(2, IPSP_DIR_IN, _i ? IPSP_SA_TUNNEL : IPSP_SA_TRANSPORT) };
+	struct ipsp_packet p = packet_of(1, 5, 1);
+	const struct ipsp_answer *a;
+	uint8_t in[500], esp[1000];
+	uint32_t i, len;
+
+	for (i = 0; i < 2; i++) {
+		sa[i].encap_source = htobe16(i ? 4500 : 4501);
+		sa[i].encap_destination = htobe16(i ? 4501 : 4500);
+		sa_add(&sa[i]);
+	}
+	packet4(in, 17, sizeof(in), 0);
+	answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, sizeof(in)));
+	memcpy(esp, answer_data(&len), sizeof(esp));
+	ck_assert(ip_is_intact((struct ip_bytes){ esp, len }));
+	ck_assert_uint_eq(esp[9], 17);
+	ck_assert_uint_eq(ip_get16(esp + 20), 4501);
+	ck_assert_uint_eq(ip_get16(esp + 22), 4500);
+	ck_assert_uint_eq(ip_get16(esp + 24), len - 20);
+	ck_assert_uint_eq(ip_get16(esp + 26), 0);
+	ck_assert_mem_eq(esp + 28, &sa[0].spi, 4);
+	p = packet_of(2, 5, 1);
+	a = answer(record(IPSP_REC_UNPROTECT, &p, sizeof(p), esp, len));
+	ck_assert_uint_eq(a->verdict, IPSP_VERDICT_TRANSFORMED);
+	ck_assert_uint_eq(a->offload.flags, _i ? 0 : IPSP_OFFLOAD_DATA_VALID);
+	ck_assert_mem_eq(answer_data(&len), in, sizeof(in));
+	ck_assert_uint_eq(len, sizeof(in));
+}
+END_TEST
+
+/* ---- refusals ---------------------------------------------------------------------------------- */
 
 /* Errors leave things as they were: what an SA is updated to may be refused, the SA stays. */
 START_TEST(a_refused_update_changes_nothing)
@@ -294,14 +419,21 @@ END_TEST
 
 /* ---- edges ------------------------------------------------------------------------------ */
 
-/* Who insists on nothing gets no DF, in transport mode, where the header is the packet's own. */
-START_TEST(df_is_cleared_in_transport_mode)
+/* Who insists on nothing gets no DF, in transport mode and BEET, where the header is the packet's own. */
+START_TEST(df_is_cleared_where_it_is_the_packets_own)
 {
+	struct ipsp_sa sa = sa_of(1, IPSP_DIR_OUT, _i ? IPSP_SA_BEET : IPSP_SA_TRANSPORT);
 	struct ipsp_packet p = packet_of(1, 1, 1);
 	uint8_t in[1500];
 	uint32_t len;
 
-	sa_pair(IPSP_SA_TRANSPORT, 0);
+	if (_i) {
+		sa.selector.family = 4;
+		sa.selector.source_prefix = sa.selector.destination_prefix = 32;
+		memcpy(sa.selector.source, left4, 16);
+		memcpy(sa.selector.destination, right4, 16);
+	}
+	sa_add(&sa);
 	packet4(in, 17, sizeof(in), 1);
 	p.flags = IPSP_PKT_LOCAL | IPSP_PKT_IGNORE_DF;
 	ck_assert_uint_eq(answer(record(IPSP_REC_PROTECT, &p, sizeof(p), in, sizeof(in)))->verdict,
@@ -365,8 +497,12 @@ int main(void)
 	tcase_add_test(c, udp_checksum_is_never_zero);
 	tcase_add_test(c, udp_segment_checksum_is_never_zero);
 	tcase_add_loop_test(c, only_udp_is_cut_as_udp, 0, 3);
+	tcase_add_test(c, a_udp_header_that_is_not_there_is_not_repeated);
+	tcase_add_loop_test(c, rows_are_sealed_as_one_by_one, 0, 2);
+	tcase_add_test(c, a_row_that_is_too_long_is_refused);
+	tcase_add_loop_test(c, esp_in_udp_comes_back, 0, 2);
 	tcase_add_loop_test(c, a_refused_update_changes_nothing, 0, 2);
-	tcase_add_test(c, df_is_cleared_in_transport_mode);
+	tcase_add_loop_test(c, df_is_cleared_where_it_is_the_packets_own, 0, 2);
 	tcase_add_test(c, what_would_be_too_long_for_ip_is_refused);
 	tcase_add_test(c, ecn_is_left_alone_when_told_so);
 	tcase_add_test(c, an_arena_of_the_size_it_says);

@@ -18,6 +18,7 @@
 #include "ipsec/transform.h"
 #include "ipsec_port_ring.h"
 #include "suite.h"
+#include "transform_world.h"
 
 #define PURE_SAS 64
 
@@ -44,18 +45,7 @@ static struct transform *pure_transform(int which)
 static const struct ipsp_record *pure_record(uint16_t type, const void *control, uint32_t control_len,
 					     const void *data, uint32_t data_len)
 {
-	struct ipsp_record *rec = (struct ipsp_record *)down;
-
-	memset(down, 0, sizeof(down));
-	rec->type = type;
-	rec->control_len = control_len;
-	rec->data_offset = ipsp_record_data_offset(control_len);
-	rec->data_len = data_len;
-	rec->len = (rec->data_offset + data_len + 63) & ~63u;
-	memcpy(rec + 1, control, control_len);
-	if (data_len)
-		memcpy(down + rec->data_offset, data, data_len);
-	return rec;
+	return transform_record(down, type, control, control_len, data, data_len);
 }
 
 static const struct ipsp_record *pure_sa(uint32_t i, uint8_t direction, uint16_t type)

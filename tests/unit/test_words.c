@@ -103,7 +103,7 @@ END_TEST
 START_TEST(test_rule_whole)
 {
 	static const char text[] = "fwd from fd00::/16 to fd01::/17 proto 6 sport 1-2 dport 3-4 dev eth0 mark 0x5/0xf "
-				   "uid 7 gid 8 cgroup @281474976710656 -> green protect";
+				   "uid 7 gid 8 cgroup @281474976710656 label system_u:system_r:httpd_t:s0 -> green protect";
 
 	ck_assert_str_eq(rule_again(text), text);
 }
@@ -118,12 +118,62 @@ START_TEST(test_rule_refused)
 		"out proto 256 -> blue", "out proto frisbee -> blue", "out uid 1 uid 2 -> blue", "out cgroup /no-such-group -> blue",
 		"out cgroup a -> blue", "out cgroup @ -> blue", "out cgroup @0 -> blue", "out cgroup @-1 -> blue",
 		"out cgroup @18446744073709551616 -> blue", "out cgroup /../../../etc -> blue", "out cgroup '' -> blue",
+		"out label -> blue", "out label '' -> blue",
+		"out label sixty_four_bytes_are_one_more_than_a_rule_has_room_for:r:t:s0:c9 -> blue",
 	};
 	struct ipsp_rule rule;
 
 	line(lines[_i]);
 	ck_assert_int_ne(rule_parse(&w, &rule), 0);
 	ck_assert_int_ne(w.error[0], '\0');
+}
+END_TEST
+
+/* ---- policies -------------------------------------------------------------------------- */
+
+#define TUNNEL	"tmpl src 10.9.0.1 dst 10.9.0.2 proto esp reqid 2 mode tunnel "
+#define INSIDE	"tmpl proto esp reqid 1 mode transport "
+#define AROUND	"tmpl proto ah reqid 3 mode transport "
+
+/* Innermost first, and said again the same. */
+START_TEST(test_policy_of_several)
+{
+	const char *text = "src 10.1.0.0/24 dst 10.2.0.0/24 dir out " INSIDE TUNNEL AROUND TUNNEL;
+	struct ipsp_policy_entry e, again;
+	struct text t;
+
+	line(text);
+	ck_assert_int_eq(policy_parse(&w, &e), 0);
+	ck_assert_int_eq(e.templates, 4);
+	ck_assert_int_eq(e.template_[0].mode, IPSP_SA_TRANSPORT);
+	ck_assert_int_eq(e.template_[1].mode, IPSP_SA_TUNNEL);
+	ck_assert_int_eq(e.template_[2].protocol, IPSP_AH);
+	ck_assert_int_eq(e.template_[3].reqid, 2);
+	e.template_[0].family = e.template_[2].family = 4;	/* what is said has addresses, */
+	e.protect.index = 5;					/* and an index */
+	text_init(&t, said, sizeof(said));
+	policy_text(&t, &e);
+	word_init(&w, row, word_split(said, row, WORD_COUNT_MAX));
+	ck_assert_int_eq(policy_parse(&w, &again), 0);
+	ck_assert_mem_eq(e.template_, again.template_, sizeof(e.template_));
+}
+END_TEST
+
+START_TEST(test_policy_of_too_much)
+{
+	static const struct {
+		const char *line, *error;
+	} refused[] = {
+		{ "dir out " INSIDE TUNNEL TUNNEL TUNNEL AROUND, "fifth" },
+		{ "dir out acquire 7 " INSIDE AROUND, "acquire" },
+		{ "dir out tmpl proto esp mode beet " AROUND, "beet" },
+	};
+	struct ipsp_policy_entry e;
+
+	line(refused[_i].line);
+	ck_assert_int_ne(policy_parse(&w, &e), 0);
+	ck_assert_int_eq(w.status, WORD_STATUS_REFUSED);
+	ck_assert_ptr_nonnull(strstr(w.error, refused[_i].error));
 }
 END_TEST
 
@@ -138,6 +188,8 @@ int main(void)
 	tcase_add_test(c, test_rule_family);
 	tcase_add_test(c, test_rule_whole);
 	tcase_add_loop_test(c, test_rule_refused, 0, 15);
+	tcase_add_test(c, test_policy_of_several);
+	tcase_add_loop_test(c, test_policy_of_too_much, 0, 3);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

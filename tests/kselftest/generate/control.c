@@ -131,14 +131,24 @@ static void rule_random(struct dice *d, struct ipsp_rule *r)
 		dice_spoil(d, r, sizeof(*r), 1);
 }
 
+/* Behind the base: ESP comes in, or a rule that drops it would be obeyed, and the neighbour's not heard. */
+static void rule_esp(struct ipsp_rule *r)
+{
+	*r = (struct ipsp_rule){
+		.selector = { .family = 4, .protocol = 50, .source_last = 65535, .destination_last = 65535 },
+		.directions = IPSP_RULE_IN, .action = IPSP_RULE_BYPASS,
+	};
+}
+
 static void run_rules(struct stage *s, struct dice *d)
 {
-	struct ipsp_rules set = { .count = BASE + dice_below(d, TABLE - BASE) };
+	struct ipsp_rules set = { .count = BASE + 1 + dice_below(d, TABLE - BASE - 1) };
 	unsigned int i;
 
 	base_read(s);
 	set.rules = (uintptr_t)table;
-	for (i = BASE; i < set.count; i++)
+	rule_esp(&table[BASE]);
+	for (i = BASE + 1; i < set.count; i++)
 		rule_random(d, &table[i]);
 	if (dice_one_in(d, 8))
 		dice_spoil(d, (char *)&set + 8, sizeof(set) - 8, 1);
@@ -175,7 +185,6 @@ static void run_clear(struct stage *s, struct dice *d)
 	(void)d;
 	base_read(s);
 	ioctl(s->fd, IPSP_CTL_RULES_SET, &set);
-	usleep(200000);
 }
 
 static const struct kind control_kinds[] = {

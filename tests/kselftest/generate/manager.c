@@ -98,6 +98,17 @@ static void run_letter(struct stage *s, struct dice *d)
 	letter_send(s, d, &l, dice_one_in(d, 2));
 }
 
+/* What a stack holds is released or refused, before it is held or after. */
+static void run_acquired(struct stage *s, struct dice *d)
+{
+	struct letter l;
+	struct ipsp_record *rec = letter_begin(&l, dice_one_in(d, 3) ? IPSP_REC_REFUSE : IPSP_REC_RELEASE,
+					       sizeof(struct ipsp_acquired), 0);
+
+	((struct ipsp_acquired *)(rec + 1))->acquire = 1 + dice_below(d, 5);
+	letter_send(s, d, &l, dice_one_in(d, 8));
+}
+
 /* Many at once: a stream runs full, and whoever waits for room gets it or is told. */
 static void run_flood(struct stage *s, struct dice *d)
 {
@@ -208,7 +219,8 @@ static void run_again(struct stage *s, struct dice *d)
 }
 
 static const struct kind manager_kinds[] = {
-	{ "policy", 14, run_policy }, { "letter", 12, run_letter }, { "flood", 1, run_flood },
+	{ "policy", 14, run_policy }, { "letter", 12, run_letter }, { "acquired", 10, run_acquired },
+	{ "flood", 1, run_flood },
 	{ "handle-add", 10, run_handle_add }, { "handle-set", 6, run_handle_set }, { "handle-del", 5, run_handle_del },
 	{ "store", 6, run_store }, { "call", 6, stage_any_call }, { "reply", 6, run_reply }, { "again", 2, run_again },
 };

@@ -54,6 +54,12 @@ static void put(struct stage *s, const struct draft *d)
 	ioctl(s->fd, IPSP_IOC_KICK, 0);
 }
 
+static void await_tickets(struct stage *s)
+{
+	if (!ipsp_ring_peek(&s->stack.down))
+		stage_call(s->fd, IPSP_IOC_KICK, (void *)IPSP_KICK_WAIT);
+}
+
 /* ---- answers ------------------------------------------------------------------------------------------ */
 
 static void answer(struct stage *s, struct dice *dice, unsigned int spoils)
@@ -68,8 +74,7 @@ static void answer(struct stage *s, struct dice *dice, unsigned int spoils)
 	struct ticket t;
 	struct draft d;
 
-	if (!ipsp_ring_peek(&s->stack.down))
-		stage_call(s->fd, IPSP_IOC_KICK, (void *)IPSP_KICK_WAIT);
+	await_tickets(s);
 	while (most-- && take_ticket(s, &t)) {
 		stack_answer(&s->stack, &t, &d);
 		if (!most || dice_one_in(dice, 4))
@@ -104,6 +109,43 @@ static void run_verdict(struct stage *s, struct dice *dice)
 	if (dice_one_in(dice, 2))
 		d.rec.data_len = d.answer.segment_len = 0;
 	put(s, &d);
+}
+
+/* Its control part is longer than an answer: the rest of it lies where an answer's data do. */
+static void put_acquire(struct stage *s, struct dice *dice, const struct ticket *t, uint32_t id)
+{
+	struct ipsp_acquire a = { .acquire = id, .selector = {
+		.family = 4, .protocol = t->data[9], .source_prefix = 32, .destination_prefix = 32,
+		.source_last = 65535, .destination_last = 65535 } };
+	struct draft d = { .rec = { .type = IPSP_REC_ACQUIRE, .control_len = sizeof(a), .len = 192 }, .publish = 192,
+			   .length = sizeof(a) - sizeof(d.answer) };
+
+	_Static_assert(sizeof(a) > sizeof(d.answer) && sizeof(d.rec) + sizeof(a) <= 192, "a record of an ACQUIRE");
+	memcpy(a.selector.source, t->data + 12, 4);
+	memcpy(a.selector.destination, t->data + 16, 4);
+	dice_spoil(dice, &a, sizeof(a), dice_one_in(dice, 8));
+	memcpy(&d.answer, &a, sizeof(d.answer));
+	memcpy(d.data, (const char *)&a + sizeof(d.answer), d.length);
+	put(s, &d);
+}
+
+/* Questions wait for one of a few ids, which its manager releases, refuses, or never hears of */
+static void run_hold(struct stage *s, struct dice *dice)
+{
+	unsigned int most = 1 + dice_below(dice, 8);
+	struct ticket t;
+	struct draft d;
+
+	await_tickets(s);
+	while (most-- && take_ticket(s, &t)) {
+		stack_answer(&s->stack, &t, &d);
+		if (t.rec.type == IPSP_REC_CLASSIFY) {
+			d.answer = (struct ipsp_answer){ .verdict = IPSP_VERDICT_HOLD, .acquire = 1 + dice_below(dice, 4) };
+			if (!dice_one_in(dice, 4))
+				put_acquire(s, dice, &t, d.answer.acquire);
+		}
+		put(s, &d);
+	}
 }
 
 static void run_note(struct stage *s, struct dice *dice)
@@ -271,7 +313,7 @@ static void run_silence(struct stage *s, struct dice *d)
 
 static const struct kind stack_kinds[] = {
 	{ "honest", 30, run_honest }, { "spoiled", 16, run_spoiled }, { "verdict", 8, run_verdict },
-	{ "note", 5, run_note }, { "garbage", 3, run_garbage }, { "words", 8, run_words },
+	{ "hold", 10, run_hold }, { "note", 5, run_note }, { "garbage", 3, run_garbage }, { "words", 8, run_words },
 	{ "scribble", 8, run_scribble }, { "kick", 14, run_kick }, { "message", 6, run_message },
 	{ "call", 6, stage_any_call }, { "map", 8, run_map }, { "protection", 4, run_protection },
 	{ "unmap", 1, run_unmap }, { "fork", 2, run_fork }, { "descriptor", 4, run_descriptor },

@@ -199,6 +199,13 @@ void traffic_some(uint32_t serial)
 
 /* ---- the end ---------------------------------------------------------------------------------------------- */
 
+static struct ipsp_stats net_stats(void)
+{
+	static const struct realm none;		/* without a name: the namespace */
+
+	return realm_stats(&none);
+}
+
 /*
  * One more of the neighbour's, behind all that the stage has sent: when it is seen, the wire is empty, and nothing of
  * this play is taken for the next one's, whose numbers begin anew.
@@ -216,7 +223,8 @@ int traffic_judge(char finding[PLAY_FINDING])
 	if (count.left != count.sent)
 		found("of the neighbour's %u datagrams %u left", count.sent, count.left);
 	if (count.heard != count.came)
-		found("of the neighbour's %u ESP packets %u were heard", count.came, count.heard);
+		found("of the neighbour's %u ESP packets %u were heard; dropped by rules of the namespace: %llu", count.came,
+		      count.heard, net_stats().drop[IPSP_DROP_RULE]);
 	count.sent = count.left = count.came = count.heard = 0;
 	memcpy(finding, first_finding, PLAY_FINDING);
 	return finding[0] != '\0';

@@ -50,20 +50,30 @@ int stack_next(struct stack *s, struct ticket *t)
 
 /* ---- what stands in front of ESP: its length ------------------------------------------------------ */
 
+unsigned int stack_numbered_at(const struct realm *r)
+{
+	return r->kind.encap ? 8 : r->kind.protocol == IPPROTO_AH ? 4 : 0;
+}
+
+static unsigned char front_protocol(const struct ipsp_handle *h)
+{
+	return h->encap_source ? IPPROTO_UDP : h->protocol;
+}
+
 static unsigned int front_tunnel(const struct ipsp_handle *h, unsigned char *to)
 {
 	const unsigned int is4 = h->family == 4, size = is4 ? 4 : 16, at = is4 ? 12 : 8;
 
 	to[0] = is4 ? 0x45 : 0x60;
 	to[is4 ? 8 : 7] = 64;
-	to[is4 ? 9 : 6] = 50;
+	to[is4 ? 9 : 6] = front_protocol(h);
 	memcpy(to + at, h->source, size);
 	memcpy(to + at + size, h->destination, size);
 	return at + 2 * size;
 }
 
 /* The packet's own, options and destination header included */
-static unsigned int front_transport(const struct ticket *t, unsigned char *to)
+static unsigned int front_transport(const struct ipsp_handle *h, const struct ticket *t, unsigned char *to)
 {
 	unsigned int is4 = t->data[0] >> 4 == 4, next = is4 ? 9 : 6, length = is4 ? 4 * (t->data[0] & 15) : 40;
 
@@ -72,7 +82,7 @@ static unsigned int front_transport(const struct ticket *t, unsigned char *to)
 		length += 8 * (t->data[41] + 1u);
 	}
 	memcpy(to, t->data, length);
-	to[next] = 50;
+	to[next] = front_protocol(h);
 	return length;
 }
 
@@ -86,23 +96,46 @@ static void front_length(unsigned char *to, unsigned int length)
 	to[at + 1] = (unsigned char)length;
 }
 
-static void answer_protect(const struct stack *s, const struct ticket *t, struct draft *d)
+/* One packet of so many inner bytes, with its number, to `to`: its length */
+static unsigned int protect_one(const struct stack *s, const struct ticket *t, unsigned int inner, unsigned int i,
+				unsigned char *to)
 {
 	const struct ipsp_handle *h = &s->realm->out;
 	const int tunnel = h->mode == IPSP_SA_TUNNEL;
-	__be32 number = htonl((unsigned int)t->packet.stamp[0].first);
-	unsigned int at = tunnel ? front_tunnel(h, d->data) : front_transport(t, d->data);
-	unsigned int inner = tunnel ? t->length : t->length - at;
-	unsigned int length = at + 8 + 8 + ((inner + 2 + 3) & ~3u) + 16;
+	__be32 number = htonl((unsigned int)t->packet.stamp[0].first + i);
+	unsigned int at = tunnel ? front_tunnel(h, to) : front_transport(h, t, to);
+	unsigned int front = at, length;
 
-	memset(d->data + at, 0xee, length - at);
-	front_length(d->data, length);
-	memcpy(d->data + at, &h->spi, 4);
-	memcpy(d->data + at + 4, &number, 4);
+	inner -= tunnel ? 0 : at;
+	at += stack_numbered_at(s->realm);
+	length = at + 8 + 8 + ((inner + 2 + 3) & ~3u) + 16;
+	memset(to + front, 0xee, length - front);
+	front_length(to, length);
+	if (h->encap_source) {
+		const __be16 words[4] = { h->encap_source, h->encap_destination, htons((unsigned short)(length - front)), 0 };
+
+		memcpy(to + front, words, sizeof(words));
+	}
+	memcpy(to + at, &h->spi, 4);
+	memcpy(to + at + 4, &number, 4);
+	return length;
+}
+
+/* A super-packet of UDP is cut, where all of it is here. */
+static void answer_protect(const struct stack *s, const struct ticket *t, struct draft *d)
+{
+	const unsigned int size = t->packet.offload.gso_size, header = t->data[0] >> 4 == 4 ? 28 : 48;
+	unsigned int left = t->length - header, i = 0, piece;
+
 	d->answer.verdict = IPSP_VERDICT_TRANSFORMED;
-	d->answer.segments = 1;
-	d->answer.segment_len = length;
-	d->length = length;
+	do {
+		piece = size && size < left ? size : left;
+		left -= piece;
+		d->length += protect_one(s, t, header + piece, i++, d->data + d->length);
+		if (i == 1)
+			d->answer.segment_len = d->length;
+	} while (left);
+	d->answer.segments = i;
 }
 
 /* A datagram of 60 bytes, from a host behind the tunnel or from the other end */
@@ -113,7 +146,7 @@ static void answer_unprotect(const struct stack *s, struct draft *d)
 
 	memset(d->data, 0, 60);
 	front_tunnel(h, d->data);
-	d->data[is4 ? 9 : 6] = 17;
+	d->data[is4 ? 9 : 6] = IPPROTO_UDP;
 	if (h->mode != IPSP_SA_TRANSPORT) {
 		d->data[is4 ? 13 : 11] = (unsigned char)s->realm->net;
 		d->data[host] = 9;

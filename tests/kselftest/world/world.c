@@ -58,6 +58,12 @@ void world_ipv6(void)
 		tap_give_up("IPv6");
 }
 
+void world_offload(void)
+{
+	if (ioctl(tun, TUNSETOFFLOAD, TUN_F_CSUM))
+		tap_give_up("a wire that finishes checksums");
+}
+
 static int all_is_freed(void)
 {
 	struct ipsp_stats s = { 0 };
@@ -134,11 +140,16 @@ static unsigned short header_sum(const unsigned char *h)
 	return (unsigned short)~sum;
 }
 
+static unsigned char wire_protocol(const struct realm *r)
+{
+	return r->kind.encap ? IPPROTO_UDP : r->kind.protocol ? r->kind.protocol : IPPROTO_ESP;
+}
+
 static unsigned int esp_header4(const struct realm *r, unsigned char *packet)
 {
 	unsigned short sum;
 
-	memcpy(packet, (const unsigned char [10]){ 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, 50 }, 10);
+	memcpy(packet, (const unsigned char [10]){ 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, wire_protocol(r) }, 10);
 	memcpy(packet + 12, r->in.source, 4);
 	memcpy(packet + 16, r->in.destination, 4);
 	sum = header_sum(packet);
@@ -149,10 +160,25 @@ static unsigned int esp_header4(const struct realm *r, unsigned char *packet)
 
 static unsigned int esp_header6(const struct realm *r, unsigned char *packet)
 {
-	memcpy(packet, (const unsigned char [8]){ 0x60, 0, 0, 0, 260 >> 8, 260 & 255, 50, 64 }, 8);
+	memcpy(packet, (const unsigned char [8]){ 0x60, 0, 0, 0, 260 >> 8, 260 & 255, wire_protocol(r), 64 }, 8);
 	memcpy(packet + 8, r->in.source, 16);
 	memcpy(packet + 24, r->in.destination, 16);
 	return 40;
+}
+
+void wire_write(const void *packet, unsigned int length)
+{
+	if (write(tun, packet, length) != (ssize_t)length)
+		tap_give_up("a packet onto the wire");
+}
+
+/* The length behind UDP's ports; no checksum, which IPv6 lets tunnels do. */
+static void esp_udp(const struct realm *r, unsigned char *udp, unsigned int length)
+{
+	const unsigned short from = r->kind.encap_from ? r->kind.encap_from : r->kind.encap;
+	const __be16 words[4] = { htons(from), htons(r->kind.encap), htons((unsigned short)length), 0 };
+
+	memcpy(udp, words, sizeof(words));
 }
 
 void wire_esp(const struct realm *r, unsigned int number)
@@ -161,10 +187,12 @@ void wire_esp(const struct realm *r, unsigned int number)
 	unsigned int at = r->kind.family == 4 ? esp_header4(r, packet) : esp_header6(r, packet);
 	__be32 sequence = htonl(number);
 
+	if (r->kind.encap)
+		esp_udp(r, packet + at, (unsigned int)sizeof(packet) - at);
+	at += stack_numbered_at(r);
 	memcpy(packet + at, &r->in.spi, 4);
 	memcpy(packet + at + 4, &sequence, 4);
-	if (write(tun, packet, sizeof(packet)) != sizeof(packet))
-		tap_give_up("a packet onto the wire");
+	wire_write(packet, sizeof(packet));
 }
 
 unsigned int wire_next(unsigned char *packet, int ms)
@@ -194,7 +222,7 @@ int wire_is_esp(const struct realm *r, const unsigned char *packet)
 			at += 8 * (packet[41] + 1u);
 		}
 	}
-	return protocol == 50 && !memcmp(packet + at, &r->out.spi, 4);
+	return protocol == wire_protocol(r) && !memcmp(packet + at + stack_numbered_at(r), &r->out.spi, 4);
 }
 
 /* ---- realms ---------------------------------------------------------------------------------------- */
@@ -226,8 +254,10 @@ static struct ipsp_handle handle_add(const struct realm *r, unsigned char direct
 	const pid_t self = getpid();
 	static unsigned int serial;
 	struct ipsp_handle h = {
-		.direction = direction, .family = r->kind.family, .protocol = 50, .mode = r->kind.mode,
-		.fixed = r->kind.family == 4 ? 52 : 72, .align = 4, .next = 1,
+		.direction = direction, .family = r->kind.family, .mode = r->kind.mode,
+		.protocol = r->kind.protocol ? r->kind.protocol : IPPROTO_ESP,
+		.encap_source = htons(r->kind.encap), .encap_destination = htons(r->kind.encap),
+		.fixed = (r->kind.family == 4 ? 52 : 72) + stack_numbered_at(r), .align = 4, .next = 1,
 		.inner_family = r->kind.mode == IPSP_SA_TRANSPORT ? r->kind.family :
 				r->kind.mode == IPSP_SA_BEET ? 6 : 0,
 		.window = direction == IPSP_DIR_IN ? 64 : 0,
@@ -441,9 +471,11 @@ static void *stack_map(int fd, size_t size, int protection, __u64 offset)
 	return at;
 }
 
+unsigned int world_attach;
+
 void stack_enter(struct stack *s)
 {
-	struct ipsp_attach a = { .role = IPSP_ROLE_STACK, .index = s->index };
+	struct ipsp_attach a = { .role = IPSP_ROLE_STACK, .index = s->index, .flags = world_attach };
 	struct ipsp_layout l;
 	struct ipsp_words *kernel, *own;
 

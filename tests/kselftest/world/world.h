@@ -21,6 +21,9 @@ struct realm_kind {
 	unsigned char family;		/* 4 or 6, of all its packets */
 	unsigned char mode;		/* IPSP_SA_* */
 	int options;			/* what we send bears IP options, or an extension header */
+	unsigned char protocol;		/* 51: AH; 0: ESP */
+	unsigned short encap;		/* ESP in UDP, both ports; 0: none */
+	unsigned short encap_from;	/* the port that a NAT made of the other end's; 0: none did */
 };
 
 struct realm {
@@ -35,6 +38,8 @@ struct realm {
 
 /* The limits of the handles of realms that begin from now on. */
 extern struct ipsp_handle world_limits;
+/* IPSP_ATTACHF_* of the stacks that attach from now on. */
+extern unsigned int world_attach;
 
 struct worker {				/* one of several stacks of a realm */
 	unsigned int index;
@@ -70,6 +75,7 @@ struct draft {
 
 void world_begin(void);
 void world_ipv6(void);			/* it has IPv6 as well */
+void world_offload(void);		/* the wire finishes checksums: super-packets of UDP can be sent */
 int world_end(void);			/* 1: all that was made is freed */
 
 void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);	/* IPv4 in a tunnel */
@@ -106,7 +112,8 @@ int realm_control(struct realm *r, struct ipsp_record *rec, int target);
 void wire_datagram(unsigned int net, unsigned int host);	/* we send one to 10.net.0.host */
 /* We send one as its kind is, to the host of the realm's net, or of the next one. */
 void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host);
-void wire_esp(const struct realm *r, unsigned int number);	/* ESP comes in from the other end */
+void wire_esp(const struct realm *r, unsigned int number);	/* ESP (or AH) comes in from the other end */
+void wire_write(const void *packet, unsigned int length);	/* any packet comes in */
 /* The next packet of 10/8 or fd00::/16 that the host sends within so many ms: its length, 0: none. */
 unsigned int wire_next(unsigned char *packet, int ms);
 int wire_is_esp(const struct realm *r, const unsigned char *packet);
@@ -120,6 +127,7 @@ int stack_peek(struct stack *s, struct ticket *t);	/* 1: a packet record was the
 int stack_next(struct stack *s, struct ticket *t);
 void stack_answer(const struct stack *s, const struct ticket *t, struct draft *d);	/* an honest one */
 int stack_put(struct stack *s, const struct draft *d);		/* and KICKs: 0 or -errno */
+unsigned int stack_numbered_at(const struct realm *r);	/* SPI and number, behind the IP header */
 void stack_honest(struct stack *s, const void *unused);		/* answers until its port is gone */
 void stack_say(const struct stack *s, int what);
 
