@@ -112,6 +112,7 @@ struct keyd_hand {
 
 struct keyd_store {
 	uint64_t magic;
+	uint64_t netns;			/* its cookie: of this boot, and of no other namespace */
 	uint64_t next_id;
 	__u32 sas_max, policies_max;
 	__u32 sas, policies;		/* in use: those beyond are zero */

@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "ages.h"
 #include "keyd.h"
 
-#define STORE_MAGIC	0x3564796b70737069ull	/* "ipspkyd5" */
+#define STORE_MAGIC	0x3664796b70737069ull	/* "ipspkyd6" */
 #define STORE_SAS	AGES_MAX
 #define STORE_POLICIES	AGES_MAX
 
@@ -28,8 +29,9 @@ static size_t store_size(void)
 	       STORE_POLICIES * sizeof(struct keyd_policy);
 }
 
-static void store_init(struct keyd_store *s)
+static void store_init(struct keyd_store *s, uint64_t netns)
 {
+	s->netns = netns;
 	s->sas_max = STORE_SAS;
 	s->policies_max = STORE_POLICIES;
 	s->next_id = 1;
@@ -238,13 +240,47 @@ static void store_forget(struct keyd *k)
 			"more: forgotten\n", sas, policies);
 }
 
+static int netns_cookie(uint64_t *cookie)
+{
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+	socklen_t size = sizeof(*cookie);
+
+	if (s < 0 || getsockopt(s, SOL_SOCKET, SO_NETNS_COOKIE, cookie, &size))
+		err = -errno;
+	if (s >= 0)
+		close(s);
+	return err;
+}
+
+/*
+ * The file bears the number of its namespace's inode, which a later namespace may be given again: what an ended one held is
+ * wiped, it is nobody's any more.
+ */
+static int store_wipe_of_another(int fd, uint64_t netns)
+{
+	struct { uint64_t magic, netns; } head = { 0 };
+
+	if (pread(fd, &head, sizeof(head), 0) < 0)
+		return -errno;
+	if (head.magic != STORE_MAGIC || head.netns == netns)
+		return 0;
+	fprintf(stderr, "ipsec-port-keyd: the store was that of a namespace that has ended: begun anew\n");
+	return ftruncate(fd, 0) ? -errno : 0;
+}
+
 int store_open(struct keyd *k, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), err = 0;
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), err;
+	uint64_t netns = 0;
 	struct stat st;
 
 	if (fd < 0)
 		return -errno;
+	err = netns_cookie(&netns);
+	if (!err)
+		err = store_wipe_of_another(fd, netns);
+	if (err)
+		goto out;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid || (st.st_mode & 077))
 		err = -EPERM;
 	else if (st.st_size && (size_t)st.st_size != store_size())
@@ -255,12 +291,13 @@ int store_open(struct keyd *k, const char *path)
 		k->store = mmap(NULL, store_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (!err && k->store == MAP_FAILED)
 		err = -errno;
+out:
 	close(fd);
 	if (err)
 		return err;
 	madvise(k->store, store_size(), MADV_DONTDUMP);
 	if (!k->store->magic)
-		store_init(k->store);
+		store_init(k->store, netns);
 	if (k->store->magic != STORE_MAGIC || k->store->sas > STORE_SAS || k->store->policies > STORE_POLICIES)
 		return -EBADMSG;
 	index_all(k);

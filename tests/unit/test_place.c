@@ -510,6 +510,22 @@ static void begin(void)
 	ck_assert_int_eq(say_policy(&three, XFRM_MSG_NEWPOLICY), 0);
 }
 
+/* Its inode's number came again, with another cookie. */
+START_TEST(another_namespace_begins_anew)
+{
+	begin();
+	k.store->index_generator = 80;
+	k.store->netns++;
+	again(GREEN_LINE);
+	ck_assert_ptr_nonnull(strstr(said, "a namespace that has ended"));
+	ck_assert_int_eq(k.store->sas, 0);
+	ck_assert_int_eq(k.store->policies, 0);
+	ck_assert_int_eq(k.store->index_generator, 0);
+	again(GREEN_LINE);
+	ck_assert_str_eq(said, "");
+}
+END_TEST
+
 START_TEST(places_are_remembered)
 {
 	begin();
@@ -562,6 +578,7 @@ static Suite *make(void)
 	tcase_add_test(c, flush_is_of_all);
 	tcase_add_test(c, acquire_of_its_own);
 	tcase_add_test(c, places_are_remembered);
+	tcase_add_test(c, another_namespace_begins_anew);
 	tcase_add_test(c, a_compartment_is_named_no_more);
 	suite_add_tcase(suite, c);
 	return suite;
