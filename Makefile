@@ -49,11 +49,11 @@ kselftests := $(patsubst tests/kselftest/%.c,$(B)/kselftest/%,$(wildcard tests/k
 
 # KVER: a kernel of build/kernels (6.1, 6.12) or an installed one; by default the newest headers there are.
 newest = $(notdir $(patsubst %/build,%,$(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V))))
-unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/*/kdir 2>/dev/null | sort -V))))
+unpacked = $(notdir $(patsubst %/kdir,%,$(lastword $(shell ls -d $(B)/kernels/[0-9]*/kdir 2>/dev/null | sort -V))))
 KVER ?= $(or $(newest),$(unpacked))
 KERNELS ?= 6.1 6.12
 
-.PHONY: coverage coverage-kmod check-long check-debug check-quorum all help setup module programs tests fuzz bench-bin demo check bench bench-quick trial lint install uninstall clean FORCE
+.PHONY: coverage coverage-kmod check-long check-debug check-race check-quorum all help setup module programs tests fuzz bench-bin demo check bench bench-quick trial lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 all: programs module
 
@@ -64,6 +64,7 @@ help:
 	@echo 'make check             every test, on Linux 6.1 and 6.12; set-up included (ONLY=PATTERN, KERNELS="6.1 6.12")'
 	@echo 'make check-long        with the storms, topologies and figures that make check leaves out'
 	@echo 'make check-debug       the kselftests on a kernel with KASAN, UBSAN, lockdep, PROVE_RCU, kmemleak (ONLY=scenario/ for all)'
+	@echo 'make check-race        the kselftests on one with KCSAN, which sees when two threads race for memory of the module'
 	@echo 'make check-quorum      the scenarios with three stacks that share no code in each compartment, of which two must agree'
 	@echo 'make coverage          line coverage of the parsers by unit tests and fuzz corpora; less than 90 % of daemon/ipsec fails'
 	@echo 'make coverage-kmod     line coverage of the module on that kernel (ONLY=PATTERN, LINES=1); less than 85 % fails'
@@ -252,7 +253,13 @@ check-debug: setup
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests $(B)/kmod-debug/ipsec_port.ko
 	@KERNELS=debug tests/check $(or $(ONLY),kselftest)
 
-# On the same kernel, which slows down nothing else by it
+# One guest, of a kernel that watches the module's accesses to memory for races
+check-race: setup
+	@scripts/kernel-debug race
+	@$(MAKE) --no-print-directory -j$$(nproc) programs tests $(B)/kmod-race/ipsec_port.ko
+	@KERNELS=race tests/check $(or $(ONLY),kselftest)
+
+# On the kernel of check-debug, which slows down nothing else by it
 coverage-kmod: setup
 	@scripts/kernel-debug
 	@$(MAKE) --no-print-directory -j$$(nproc) programs tests

@@ -335,7 +335,7 @@ static u64 rule_hits(const struct rule *r)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += *per_cpu_ptr(r->hits, cpu);
+		sum += READ_ONCE(*per_cpu_ptr(r->hits, cpu));
 	return sum;
 }
 

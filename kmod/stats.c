@@ -26,7 +26,7 @@ static s64 stats_of(const s64 __percpu *count)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += *per_cpu_ptr(count, cpu);
+		sum += READ_ONCE(*per_cpu_ptr(count, cpu));
 	return sum;
 }
 
@@ -55,9 +55,9 @@ static void stats_sum(const struct compartment *c, struct ipsp_stats *out)
 	for_each_possible_cpu(cpu) {
 		n = per_cpu_ptr(c->counts, cpu);
 		for (i = 0; i < IPSP_COUNT_COUNT; i++)
-			out->counter[i] += n->counter[i];
+			out->counter[i] += READ_ONCE(n->counter[i]);
 		for (i = 0; i < IPSP_DROP_COUNT; i++)
-			out->drop[i] += n->drop[i];
+			out->drop[i] += READ_ONCE(n->drop[i]);
 	}
 }
 

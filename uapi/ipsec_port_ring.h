@@ -150,7 +150,8 @@ static inline void ipsp_ring_trim(struct ipsp_ring *r, __u32 reserved, __u32 use
 
 static inline void ipsp_ring_submit(struct ipsp_ring *r)
 {
-	r->own = r->head;
+	/* whole: who is about to sleep on the other end looks at it without our lock */
+	__atomic_store_n(&r->own, r->head, __ATOMIC_RELAXED);
 	ipsp_ring_publish(r->kown, r->own);		/* A, matches B */
 }
 

@@ -13,7 +13,7 @@ work=${work:-$(mktemp -d)}
 LEFT=${LEFT:-ours} RIGHT=${RIGHT:-kernel}
 DEADLINE=${DEADLINE:-5000}
 ENGINE=${ENGINE:-ipsecmb,openssl}
-case $(uname -r) in *-debug) kernel_name=debug ;; 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
+case $(uname -r) in *-debug) kernel_name=debug ;; *-race) kernel_name=race ;; 6.12.*) kernel_name=6.12 ;; *) kernel_name=6.1 ;; esac
 module=$top/build/kmod-$kernel_name/ipsec_port.ko
 export PATH=$top/build:$top/build/bin:$top/build/tools:$top/build/daemon:$PATH
 
@@ -27,7 +27,7 @@ any_ours() { [ "$LEFT" = ours ] || [ "$RIGHT" = ours ]; }
 # until_true SECONDS COMMAND...: asks again and again, gives up after so many seconds of the guest's time; ten times as many
 # on the kernel that watches itself
 slow=1
-[ $kernel_name != debug ] || slow=10
+[[ $kernel_name != @(debug|race) ]] || slow=10
 until_true() {
 	local end=$((SECONDS + $1 * slow)); shift
 	until "$@"; do
