@@ -94,7 +94,7 @@ static int announce_locked(struct compartment *c, int target, struct ipsp_record
 	if (err)
 		return err;
 	if (list) {
-		c->generation = generation;
+		WRITE_ONCE(c->generation, generation);
 		ipsp_protect_commit(c, list);
 	}
 	if (rec->type == IPSP_REC_SNAPSHOT_END && target >= 0)

@@ -39,7 +39,7 @@ static struct divert *divert_of(struct dst_entry *dst)
 	return container_of(dst, struct divert, x.u.dst);
 }
 
-static int divert_output4(struct net *net, struct sock *sk, struct sk_buff *skb)
+int ipsp_divert_output4(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	struct net_device *dev = skb_dst(skb)->dev, *indev = skb->dev;
 
@@ -49,7 +49,7 @@ static int divert_output4(struct net *net, struct sock *sk, struct sk_buff *skb)
 		       ipsp_redirector_capture);
 }
 
-static int divert_output6(struct net *net, struct sock *sk, struct sk_buff *skb)
+int ipsp_divert_output6(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	struct net_device *dev = skb_dst(skb)->dev, *indev = skb->dev;
 
@@ -57,11 +57,6 @@ static int divert_output6(struct net *net, struct sock *sk, struct sk_buff *skb)
 	skb->protocol = htons(ETH_P_IPV6);
 	return NF_HOOK(NFPROTO_IPV6, NF_INET_POST_ROUTING, net, sk, skb, indev, dev,
 		       ipsp_redirector_capture);
-}
-
-bool ipsp_divert_is_ours(const struct dst_entry *dst)
-{
-	return dst && (dst->output == divert_output4 || dst->output == divert_output6);
 }
 
 struct dst_entry *ipsp_divert_path(struct dst_entry *dst)
@@ -186,7 +181,7 @@ static void divert_fill4(struct xfrm_dst *x, const struct dst_entry *route)
 	else if (rt->rt_gw_family == AF_INET6)
 		x->u.rt.rt_gw6 = rt->rt_gw6;
 	ipsp_rt_uncached_init(&x->u.rt);
-	x->u.dst.output = divert_output4;
+	x->u.dst.output = ipsp_divert_output4;
 }
 
 static void divert_fill6(struct xfrm_dst *x, const struct dst_entry *route)
@@ -200,7 +195,7 @@ static void divert_fill6(struct xfrm_dst *x, const struct dst_entry *route)
 	x->u.rt6.rt6i_idev = in6_dev_get(route->dev);
 	ipsp_rt6_uncached_init(&x->u.rt6);
 	x->path_cookie = rt6_get_cookie(rt);
-	x->u.dst.output = divert_output6;
+	x->u.dst.output = ipsp_divert_output6;
 }
 
 /* Takes over one reference of route. */

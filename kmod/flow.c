@@ -91,8 +91,8 @@ static bool flow_evict(struct hlist_head *bucket)
 
 	hlist_for_each_entry(f, bucket, node) {
 		n++;
-		if (READ_ONCE(f->state) != FLOW_ASKING &&
-		    (!oldest || time_before(f->used, oldest->used)))
+		if (ipsp_flow_state(f) != FLOW_ASKING &&
+		    (!oldest || time_before(READ_ONCE(f->used), READ_ONCE(oldest->used))))
 			oldest = f;
 	}
 	if (n < FLOW_BUCKET)
@@ -104,8 +104,8 @@ static bool flow_evict(struct hlist_head *bucket)
 
 static bool flow_is_current(const struct compartment *c, const struct flow *f)
 {
-	return READ_ONCE(f->state) == FLOW_ASKING ||
-	       (READ_ONCE(f->state) != FLOW_DEAD && f->generation == READ_ONCE(c->generation));
+	return ipsp_flow_state(f) == FLOW_ASKING ||
+	       (ipsp_flow_state(f) != FLOW_DEAD && f->generation == READ_ONCE(c->generation));
 }
 
 static struct flow *flow_lookup(struct compartment *c, struct hlist_head *bucket,
@@ -127,8 +127,8 @@ struct flow *ipsp_flow_find(struct compartment *c, const struct ipsp_tuple *t)
 		ipsp_count(c, CACHE_MISS);
 		return NULL;
 	}
-	if (f->used != jiffies)
-		f->used = jiffies;
+	if (READ_ONCE(f->used) != jiffies)
+		WRITE_ONCE(f->used, jiffies);
 	ipsp_count(c, CACHE_HIT);
 	return f;
 }
@@ -136,10 +136,10 @@ struct flow *ipsp_flow_find(struct compartment *c, const struct ipsp_tuple *t)
 /* One that was found before, and has not left the table since (memo.c). */
 bool ipsp_flow_protects_still(struct flow *f)
 {
-	if (READ_ONCE(f->state) != FLOW_PROTECT || f->generation != READ_ONCE(f->c->generation))
+	if (ipsp_flow_state(f) != FLOW_PROTECT || f->generation != READ_ONCE(f->c->generation))
 		return false;
-	if (f->used != jiffies)
-		f->used = jiffies;
+	if (READ_ONCE(f->used) != jiffies)
+		WRITE_ONCE(f->used, jiffies);
 	return true;
 }
 
@@ -231,7 +231,7 @@ enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *
 			ipsp_flow_put(f);
 		return state;
 	}
-	return READ_ONCE(f->state) == FLOW_BYPASS ? FLOW_BYPASS : FLOW_DROP;
+	return ipsp_flow_state(f) == FLOW_BYPASS ? FLOW_BYPASS : FLOW_DROP;
 }
 
 /* ---- packets that wait ----------------------------------------------------------- */
@@ -333,8 +333,8 @@ static struct asked *flow_dequeue(struct flow *f, enum flow_state state)
 		list_del(&a->list);
 		f->queued--;
 	} else {
-		/* one that left the table while asking opens for nobody */
-		WRITE_ONCE(f->state, f->cached ? state : FLOW_DEAD);
+		/* see ipsp_flow_state; one that left the table while asking opens for nobody */
+		smp_store_release(&f->state, f->cached ? state : FLOW_DEAD);
 	}
 	spin_unlock_bh(&f->lock);
 	return a;

@@ -72,6 +72,18 @@ struct asked {
 	struct nf_hook_state state;
 };
 
+/*
+ * What was decided comes with the state:
+ *
+ *   release of the answer                  packets of the flow
+ *   answer, reason, handle, generation     ipsp_flow_state (acquire)
+ *   store of the state (release)           answer, reason, handle, generation
+ */
+static inline enum flow_state ipsp_flow_state(const struct flow *f)
+{
+	return smp_load_acquire(&f->state);	/* pairs with flow_dequeue */
+}
+
 int ipsp_flow_init(void);
 void ipsp_flow_exit(void);
 int ipsp_flow_table_init(struct compartment *c);

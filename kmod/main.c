@@ -7,6 +7,7 @@
 #include "handle.h"
 #include "ipsec_port_ring.h"
 #include "ipsec_port_layout.h"		/* asserted here, for all */
+#include "memo.h"
 #include "netns.h"
 #include "port.h"
 #include "redirector.h"
@@ -30,6 +31,7 @@ static const struct room rooms[] = {
 	{ ipsp_handle_init, ipsp_handle_exit },		/* counters, hash key */
 	{ ipsp_divert_init, ipsp_divert_exit },
 	{ ipsp_deal_init, ipsp_deal_exit },
+	{ ipsp_memo_init, ipsp_memo_exit },
 	{ ipsp_flow_init, ipsp_flow_exit },
 	{ ipsp_reinject_init, ipsp_reinject_exit },
 	{ ipsp_port_class_init, ipsp_port_class_exit },	/* outlives the compartments' nodes */

@@ -2,10 +2,12 @@
 /*
  * memo.c - see memo.h
  *
- * A few entries for each CPU, each under its own sequence count: softirqs write between the
- * reads of the task below them.
+ * Entries of each CPU, each under its own sequence count: softirqs write between the reads of
+ * the task below them. A flow has its place; of two that share one each drives the other out,
+ * so there are many more places than flows that are busy at once.
  */
 #include <linux/hash.h>
+#include <linux/percpu.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/seqlock.h>
@@ -17,7 +19,10 @@
 #include "protect.h"
 #include "rule.h"
 
-#define MEMO_BITS 4
+#define MEMO_BITS 7			/* 13 KiB a CPU */
+#define MEMO_BEHIND 8			/* bytes behind a header that is remembered, at least */
+#define MEMO_HEAD4 3			/* words that hold a plain header and ports */
+#define MEMO_HEAD6 6
 
 struct memo_key {
 	u64 address[4];			/* source, destination; IPv4: both in the first */
@@ -33,15 +38,17 @@ struct memo {
 	struct memo_key key;
 };
 
-struct memo_noted {			/* the last one, going out */
+/* The last one, going out: a chain behind our hook may have renamed it since. */
+struct memo_noted {
 	const struct sk_buff *skb;
 	unsigned long dst;
 	unsigned long epoch;
-	struct memo_key key;		/* a FORWARD chain may have renamed it since */
+	u32 mark;
+	u64 head[MEMO_HEAD6];
 };
 
-static DEFINE_PER_CPU(struct memo[1 << MEMO_BITS], memos);
-static DEFINE_PER_CPU(struct memo_noted, memo_noted);
+static struct memo __percpu *memos;
+static DEFINE_PER_CPU(struct memo_noted[2], memo_noted);	/* of tasks, of softirqs */
 static atomic_long_t memo_epoch = ATOMIC_LONG_INIT(1);
 
 /* ---- what is remembered of a packet -------------------------------------------------- */
@@ -55,32 +62,34 @@ static bool memo_is_plain(const struct sk_buff *skb)
 	return !(ct && (ct->status & IPS_NAT_MASK));
 }
 
-/* Bytes behind the header that tell flows apart: ports, type and code; -1: not remembered. */
-static int memo_port_bytes(u8 protocol, bool v4)
+/* What tells flows apart behind their header: ports, type and code. False: not remembered. */
+static bool memo_ports(const u8 *behind, u8 protocol, bool v4, u32 *ports)
 {
-	if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
-		return 4;
-	if (protocol == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return 2;
-	return protocol == IPPROTO_ESP ? 0 : -1;
+	if (likely(protocol == IPPROTO_TCP || protocol == IPPROTO_UDP))
+		*ports = get_unaligned((u32 *)behind);
+	else if (protocol == (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		*ports = get_unaligned((u16 *)behind);
+	else if (protocol == IPPROTO_ESP)
+		*ports = 0;
+	else
+		return false;
+	return true;
 }
 
 /* Protocol and ports right behind a plain header; 0: not to be remembered. */
 static u64 memo_rest(const struct sk_buff *skb, u8 direction)
 {
 	bool v4 = skb->protocol == htons(ETH_P_IP);
-	u32 ports = 0, at = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+	u32 length = v4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr), ports;
+	const u8 *header = skb_network_header(skb);
 	u8 protocol = v4 ? ip_hdr(skb)->protocol : ipv6_hdr(skb)->nexthdr;
-	int len = memo_port_bytes(protocol, v4);
 
-	if (len < 0 || (v4 && (ip_hdr(skb)->ihl != 5 || ip_is_fragment(ip_hdr(skb)))) ||
-	    skb_headlen(skb) < skb_network_offset(skb) + at + len || !memo_is_plain(skb))
+	if (v4 && (ip_hdr(skb)->ihl != 5 || ip_is_fragment(ip_hdr(skb))))
 		return 0;
-	if (len == 4)
-		memcpy(&ports, skb_network_header(skb) + at, 4);
-	else if (len == 2)
-		memcpy(&ports, skb_network_header(skb) + at, 2);
-	return (u64)ports << 32 | at << 16 | protocol << 8 | direction;
+	if (skb_tail_pointer(skb) - header < length + MEMO_BEHIND || !memo_is_plain(skb) ||
+	    !memo_ports(header + length, protocol, v4, &ports))
+		return 0;
+	return (u64)ports << 32 | length << 16 | protocol << 8 | direction;
 }
 
 /*
@@ -131,7 +140,7 @@ static bool memo_is(const struct memo_key *key, const struct sk_buff *skb,
 
 static struct memo *memo_of(const struct sk_buff *skb, u64 rest)
 {
-	return raw_cpu_ptr(&memos[hash_64(rest ^ memo_address(skb), MEMO_BITS)]);
+	return raw_cpu_ptr(memos + hash_64(rest ^ memo_address(skb), MEMO_BITS));
 }
 
 /* ---- asking ---------------------------------------------------------------------- */
@@ -148,19 +157,52 @@ static void memo_count(const struct rule *rule, const struct memo_key *key)
 		ipsp_count(rule->c, CLEAR_PASSED);
 }
 
-/* Written whole with softirqs off, read whole: see just_noted. */
-void ipsp_memo_note(const struct sk_buff *skb, const struct net_device *dev,
-		    const struct decided *d)
+/*
+ * What softirqs send and what the task below them sends are noted apart, so each is written
+ * whole and read whole with preemption off; switching softirqs off would cost as much again.
+ */
+static struct memo_noted *memo_noted_begin(void)
 {
-	struct memo_noted *n;
+	preempt_disable();
+	return this_cpu_ptr(&memo_noted[!!in_serving_softirq()]);
+}
 
-	local_bh_disable();
-	n = this_cpu_ptr(&memo_noted);
+static void memo_noted_end(void)
+{
+	preempt_enable();
+}
+
+static bool memo_is_head(const u64 *head, const struct sk_buff *skb)
+{
+	const u64 *now = (const u64 *)skb_network_header(skb);
+
+	if (head[0] != now[0] || head[1] != now[1] || head[2] != now[2])
+		return false;
+	return likely(skb->protocol == htons(ETH_P_IP)) ||
+	       (head[3] == now[3] && head[4] == now[4] && head[5] == now[5]);
+}
+
+/* Of a packet with a `rest`, so that there are as many bytes. */
+void ipsp_memo_note(const struct sk_buff *skb, const struct decided *d)
+{
+	const u64 *head = (const u64 *)skb_network_header(skb);
+	struct memo_noted *n = memo_noted_begin();
+
+	BUILD_BUG_ON(MEMO_HEAD4 * 8 > sizeof(struct iphdr) + MEMO_BEHIND ||
+		     MEMO_HEAD6 * 8 > sizeof(struct ipv6hdr) + MEMO_BEHIND);
 	n->skb = skb;
 	n->dst = skb->_skb_refdst;
 	n->epoch = d->epoch;
-	memo_fill(&n->key, skb, dev, d->rest);
-	local_bh_enable();
+	n->mark = skb->mark;
+	n->head[0] = head[0];
+	n->head[1] = head[1];
+	n->head[2] = head[2];
+	if (unlikely(skb->protocol != htons(ETH_P_IP))) {
+		n->head[3] = head[3];
+		n->head[4] = head[4];
+		n->head[5] = head[5];
+	}
+	memo_noted_end();
 }
 
 bool ipsp_memo_knows(const struct sk_buff *skb, const struct net_device *dev, u8 direction,
@@ -188,16 +230,13 @@ bool ipsp_memo_knows(const struct sk_buff *skb, const struct net_device *dev, u8
 
 bool ipsp_memo_just_noted(const struct sk_buff *skb)
 {
-	struct memo_noted *n;
+	struct memo_noted *n = memo_noted_begin();
 	bool same;
 
-	local_bh_disable();
-	n = this_cpu_ptr(&memo_noted);
-	same = n->skb == skb && n->dst == skb->_skb_refdst &&
-	       n->epoch == atomic_long_read(&memo_epoch) &&
-	       memo_is(&n->key, skb, n->key.dev, memo_rest(skb, IPSP_DIR_OUT));
+	same = n->skb == skb && n->dst == skb->_skb_refdst && n->mark == skb->mark &&
+	       n->epoch == atomic_long_read(&memo_epoch) && memo_is_head(n->head, skb);
 	n->skb = NULL;
-	local_bh_enable();
+	memo_noted_end();
 	return same;
 }
 
@@ -222,4 +261,16 @@ void ipsp_memo_forget(void)
 {
 	atomic_long_inc(&memo_epoch);
 	smp_mb__after_atomic();		/* before a grace period that the caller waits for */
+}
+
+int ipsp_memo_init(void)
+{
+	/* larger than what a module may declare */
+	memos = __alloc_percpu(sizeof(struct memo) << MEMO_BITS, __alignof__(struct memo));
+	return memos ? 0 : -ENOMEM;
+}
+
+void ipsp_memo_exit(void)
+{
+	free_percpu(memos);
 }

@@ -32,8 +32,7 @@ bool ipsp_memo_knows(const struct sk_buff *skb, const struct net_device *dev, u8
 void ipsp_memo_keep(const struct sk_buff *skb, const struct net_device *dev,
 		    const struct decided *d);
 /* Going out, by its present route, as *d says: POST_ROUTING or capture will ask. */
-void ipsp_memo_note(const struct sk_buff *skb, const struct net_device *dev,
-		    const struct decided *d);
+void ipsp_memo_note(const struct sk_buff *skb, const struct decided *d);
 /*
  * The guard's question, and capture's: was this very packet just noted? One that has another
  * route, mark or name since is not the same, nor is any after a change.
@@ -41,5 +40,7 @@ void ipsp_memo_note(const struct sk_buff *skb, const struct net_device *dev,
 bool ipsp_memo_just_noted(const struct sk_buff *skb);
 /* Behind every change of rules, policies, flows and devices; before a rule or flow is freed. */
 void ipsp_memo_forget(void);
+int ipsp_memo_init(void);
+void ipsp_memo_exit(void);
 
 #endif

@@ -35,6 +35,12 @@ static inline struct ipsp_net *ipsp_net(const struct net *net)
 	return net_generic(net, ipsp_net_id);
 }
 
+/* The same in a hook, which is an RCU read side as it is: net_generic() would enter another. */
+static inline struct ipsp_net *ipsp_net_of_hook(const struct nf_hook_state *state)
+{
+	return rcu_dereference(state->net->gen)->ptr[ipsp_net_id];
+}
+
 int ipsp_netns_init(void);
 void ipsp_netns_exit(void);
 

@@ -150,7 +150,7 @@ static unsigned int redirector_by_flow(struct sk_buff *skb, const struct nf_hook
 {
 	struct compartment *c = l->rule->c;
 
-	switch (READ_ONCE(f->state)) {
+	switch (ipsp_flow_state(f)) {
 	case FLOW_BYPASS:
 		if (ipsp_rule_protects(l->rule))
 			return redirector_drop(c, IPSP_DROP_BYPASS_REFUSED);
@@ -243,7 +243,7 @@ static unsigned int redirector_out(struct sk_buff *skb, const struct nf_hook_sta
 		return redirector_out_look(skb, state, dev, stage, &d);
 	if (d.flow && !ipsp_divert(state->net, skb, d.flow))
 		return redirector_drop(d.flow->c, IPSP_DROP_NO_MEMORY);
-	ipsp_memo_note(skb, dev, &d);
+	ipsp_memo_note(skb, &d);
 	return NF_ACCEPT;
 }
 
@@ -261,24 +261,6 @@ static int capture_drop(struct compartment *c, struct sk_buff *skb, u32 reason)
 	redirector_drop(c, reason);
 	kfree_skb(skb);
 	return 0;
-}
-
-static int capture_by_flow(struct net *net, struct sock *sk, struct sk_buff *skb,
-			   const struct look *l, struct flow *f)
-{
-	struct compartment *c = l->rule->c;
-
-	switch (READ_ONCE(f->state)) {
-	case FLOW_BYPASS:
-		if (ipsp_rule_protects(l->rule))
-			return capture_drop(c, skb, IPSP_DROP_BYPASS_REFUSED);
-		return capture_clear(net, sk, skb);
-	case FLOW_DROP:
-		return capture_drop(c, skb, f->reason);
-	default:
-		ipsp_deal_protect(c, f->handle, &f->bundle, skb, l->flags);
-		return 0;
-	}
 }
 
 static u16 capture_flags(const struct sk_buff *skb, u8 family)
@@ -301,6 +283,26 @@ static int capture_ask(struct net *net, struct sock *sk, struct sk_buff *skb,
 			   sk, net, ipsp_redirector_capture);
 	ipsp_flow_ask(l->rule->c, &l->key, skb, FLOW_AT_CAPTURE, &state, l->flags);
 	return 0;
+}
+
+static int capture_by_flow(struct net *net, struct sock *sk, struct sk_buff *skb,
+			   const struct look *l, struct flow *f)
+{
+	struct compartment *c = l->rule->c;
+
+	switch (ipsp_flow_state(f)) {
+	case FLOW_BYPASS:
+		if (ipsp_rule_protects(l->rule))
+			return capture_drop(c, skb, IPSP_DROP_BYPASS_REFUSED);
+		return capture_clear(net, sk, skb);
+	case FLOW_DROP:
+		return capture_drop(c, skb, f->reason);
+	case FLOW_PROTECT:
+		ipsp_deal_protect(c, f->handle, &f->bundle, skb, l->flags);
+		return 0;
+	default:
+		return capture_ask(net, sk, skb, l);
+	}
 }
 
 static int capture_look(struct net *net, struct sock *sk, struct sk_buff *skb)
@@ -327,9 +329,7 @@ static int capture_look(struct net *net, struct sock *sk, struct sk_buff *skb)
 	}
 	l.flags |= capture_flags(skb, family);
 	f = ipsp_flow_find(l.rule->c, &l.key);
-	if (f && READ_ONCE(f->state) != FLOW_ASKING && READ_ONCE(f->state) != FLOW_DEAD)
-		return capture_by_flow(net, sk, skb, &l, f);
-	return capture_ask(net, sk, skb, &l);
+	return f ? capture_by_flow(net, sk, skb, &l, f) : capture_ask(net, sk, skb, &l);
 }
 
 int ipsp_redirector_capture(struct net *net, struct sock *sk, struct sk_buff *skb)
@@ -720,7 +720,7 @@ static noinline unsigned int redirector_encap(struct sk_buff *skb,
 static unsigned int hook_local_in(void *priv, struct sk_buff *skb,
 				  const struct nf_hook_state *state)
 {
-	if (atomic_read(&ipsp_net(state->net)->handles_encap[IPSP_DIR_IN]) &&
+	if (atomic_read(&ipsp_net_of_hook(state)->handles_encap[IPSP_DIR_IN]) &&
 	    ipsp_encap_is_ours(state->net, skb, state_family(state)))
 		return redirector_encap(skb, state);
 	return redirector_in(skb, state, IPSP_DIR_IN);

@@ -36,7 +36,13 @@ void ipsp_divert_exit(void);
 int ipsp_divert_net_init(struct net *net);
 void ipsp_divert_net_exit(struct net *net);
 bool ipsp_divert(struct net *net, struct sk_buff *skb, struct flow *f);	/* false: no memory */
-bool ipsp_divert_is_ours(const struct dst_entry *dst);
+int ipsp_divert_output4(struct net *net, struct sock *sk, struct sk_buff *skb);
+int ipsp_divert_output6(struct net *net, struct sock *sk, struct sk_buff *skb);
+static inline bool ipsp_divert_is_ours(const struct dst_entry *dst)
+{
+	return dst && (dst->output == ipsp_divert_output4 || dst->output == ipsp_divert_output6);
+}
+
 /* What the packet would have left by without us. */
 struct dst_entry *ipsp_divert_path(struct dst_entry *dst);
 struct handle *ipsp_divert_handle(struct dst_entry *dst, const struct bundle **b);
