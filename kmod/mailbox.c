@@ -377,7 +377,7 @@ static struct message *mailbox_wait(struct port_file *p, struct ipsp_message *ou
 		if (nonblock)
 			return ERR_PTR(-EAGAIN);
 		if (wait_event_interruptible(p->c->mailbox.wait,
-					     !list_empty_careful(&p->messages) ||
+					     !list_empty(&p->messages) ||
 					     READ_ONCE(p->forsaken) || READ_ONCE(p->c->gone)))
 			return ERR_PTR(-ERESTARTSYS);
 	}

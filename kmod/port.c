@@ -386,7 +386,7 @@ static bool poll_control_room(struct compartment *c)
 /* An admin has one thing out at a time; one who was forsaken learns it when all is read. */
 static __poll_t poll_mailbox(struct port_file *p)
 {
-	__poll_t ready = list_empty_careful(&p->messages) ? 0 : EPOLLIN | EPOLLRDNORM;
+	__poll_t ready = list_empty(&p->messages) ? 0 : EPOLLIN | EPOLLRDNORM;
 
 	if (p->role == IPSP_ROLE_MANAGER)
 		return ready | (poll_control_room(p->c) ? EPOLLOUT | EPOLLWRNORM : 0);
