@@ -277,21 +277,18 @@ int store_open(struct keyd *k, const char *path)
 	if (fd < 0)
 		return -errno;
 	err = netns_cookie(&netns);
-	if (!err)
-		err = store_wipe_of_another(fd, netns);
-	if (err)
-		goto out;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid || (st.st_mode & 077))
+	if (!err && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid || (st.st_mode & 077)))
 		err = -EPERM;
-	else if (st.st_size && (size_t)st.st_size != store_size())
+	if (!err && st.st_size && (size_t)st.st_size != store_size())
 		err = -EBADMSG;
-	else if (ftruncate(fd, (off_t)store_size()))
+	if (!err)	/* what is refused stays as it was */
+		err = store_wipe_of_another(fd, netns);
+	if (!err && ftruncate(fd, (off_t)store_size()))
 		err = -errno;
 	if (!err)
 		k->store = mmap(NULL, store_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (!err && k->store == MAP_FAILED)
 		err = -errno;
-out:
 	close(fd);
 	if (err)
 		return err;

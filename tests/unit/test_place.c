@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "keyd_world.h"
 #include "words/word.h"
@@ -526,6 +527,17 @@ START_TEST(another_namespace_begins_anew)
 }
 END_TEST
 
+START_TEST(what_is_refused_stays)
+{
+	begin();
+	k.store->netns++;
+	ck_assert_int_eq(chmod(store_path, 0640), 0);
+	ck_assert_int_eq(store_open(&k, store_path), -EPERM);
+	ck_assert_int_eq(chmod(store_path, 0600), 0);
+	ck_assert_int_ne(k.store->sas, 0);	/* its mapping is still ours: nothing was wiped */
+}
+END_TEST
+
 START_TEST(places_are_remembered)
 {
 	begin();
@@ -579,6 +591,7 @@ static Suite *make(void)
 	tcase_add_test(c, acquire_of_its_own);
 	tcase_add_test(c, places_are_remembered);
 	tcase_add_test(c, another_namespace_begins_anew);
+	tcase_add_test(c, what_is_refused_stays);
 	tcase_add_test(c, a_compartment_is_named_no_more);
 	suite_add_tcase(suite, c);
 	return suite;

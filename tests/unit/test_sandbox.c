@@ -227,38 +227,6 @@ static const struct attempt attempts[] = {
 	{ "the vdso", try_vdso, CLOSED, 0, SIGSEGV },
 };
 
-/* ---- what not every machine has ------------------------------------------------------------ */
-
-static int try_taken_time(void)
-{
-	prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
-	return try_time_stamp_counter();
-}
-
-static int run_in_child(const struct attempt *a, enum stage stage);
-
-/*
- * A kernel without 32-bit system calls; a virtual machine whose processor lets the counter be read all the same. There is
- * nothing to take away there. SANDBOX_WHOLE=1 says that the machine has both (scenario/40-sandbox).
- */
-static bool machine_lacks(const struct attempt *a)
-{
-	static const struct attempt taken = { "time, taken", try_taken_time, BEFORE, 0, SIGSEGV };
-	int status = 0;
-	bool lacks;
-
-	if (getenv("SANDBOX_WHOLE"))
-		return false;
-	if (a->run == try_other_architecture)
-		status = run_in_child(a, BEFORE);
-	lacks = WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
-	if (a->run == try_time_stamp_counter)
-		lacks = !WIFSIGNALED(run_in_child(&taken, BEFORE));
-	if (lacks)
-		printf("test_sandbox: this machine has not what it takes: %s\n", a->name);
-	return lacks;
-}
-
 /* ---- running one ------------------------------------------------------------------------- */
 
 static void stages(enum stage stage)
@@ -299,6 +267,36 @@ static int run_in_child(const struct attempt *a, enum stage stage)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+/* ---- what not every machine has ------------------------------------------------------------ */
+
+static int try_taken_time(void)
+{
+	prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0);
+	return try_time_stamp_counter();
+}
+
+/*
+ * A kernel without 32-bit system calls; a virtual machine whose processor lets the counter be read all the same. There is
+ * nothing to take away there. SANDBOX_WHOLE=1 says that the machine has both (scenario/40-sandbox).
+ */
+static bool machine_lacks(const struct attempt *a)
+{
+	static const struct attempt taken = { "time, taken", try_taken_time, BEFORE, 0, SIGSEGV };
+	int status = 0;
+	bool lacks;
+
+	if (getenv("SANDBOX_WHOLE"))
+		return false;
+	if (a->run == try_other_architecture)
+		status = run_in_child(a, BEFORE);
+	lacks = WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV;
+	if (a->run == try_time_stamp_counter)
+		lacks = !WIFSIGNALED(run_in_child(&taken, BEFORE));
+	if (lacks)
+		printf("test_sandbox: this machine has not what it takes: %s\n", a->name);
+	return lacks;
 }
 
 START_TEST(attempt_works_before)
