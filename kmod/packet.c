@@ -52,10 +52,12 @@ static bool packet_tuple4(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 	struct iphdr copy;
 
 	ip = skb_header_pointer(skb, at, sizeof(copy), &copy);
-	if (!ip || ip->version != 4 || ip->ihl < 5)
+	if (!ip)
 		return false;
 	memcpy(t->source, &ip->saddr, 4);
 	memcpy(t->destination, &ip->daddr, 4);
+	if (ip->version != 4 || ip->ihl < 5)
+		return false;
 	t->protocol = ip->protocol;
 	if (ip_is_fragment(ip))
 		*flags |= IPSP_PKT_FRAGMENT;
@@ -81,6 +83,14 @@ static int packet_skip6(const struct sk_buff *skb, int at, u8 *nexthdr, __be16 *
 	return ah;
 }
 
+/* "No next header" (RFC 8200 4.7) ends a chain as well as a protocol does. */
+static bool packet_has_none6(const struct sk_buff *skb)
+{
+	unsigned int at = 0;
+
+	return ipv6_find_hdr(skb, &at, NEXTHDR_NONE, NULL, NULL) == NEXTHDR_NONE;
+}
+
 static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 {
 	int at = skb_network_offset(skb);
@@ -90,14 +100,17 @@ static bool packet_tuple6(struct sk_buff *skb, struct ipsp_tuple *t, u16 *flags)
 	u8 nexthdr;
 
 	ip = skb_header_pointer(skb, at, sizeof(copy), &copy);
-	if (!ip || ip->version != 6)
+	if (!ip)
 		return false;
 	memcpy(t->source, &ip->saddr, 16);
 	memcpy(t->destination, &ip->daddr, 16);
+	t->protocol = NEXTHDR_NONE;
+	if (ip->version != 6)
+		return false;
 	nexthdr = ip->nexthdr;
 	at = packet_skip6(skb, at, &nexthdr, &fragment);
 	if (at < 0)
-		return false;
+		return packet_has_none6(skb);
 	/* at a later fragment the walk stops in front of the fragment header */
 	if (nexthdr == NEXTHDR_FRAGMENT && skb_copy_bits(skb, at, &nexthdr, 1))
 		return false;

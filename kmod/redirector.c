@@ -51,7 +51,7 @@ struct look {				/* at one packet */
 	bool by_socket;			/* passes because its socket says so */
 };
 
-enum outcome { PASS, DROP, LOST, CLOSED, TO_PORT };
+enum outcome { PASS, DROP, LOST, CLOSED, UNREADABLE, TO_PORT };
 
 static u8 state_family(const struct nf_hook_state *state)
 {
@@ -59,15 +59,16 @@ static u8 state_family(const struct nf_hook_state *state)
 }
 
 /*
- * What the rules say of a packet going `direction` by dev. Malformed packets pass to those
- * who judge them, unless a rule set stands that could be meant: they match no rule. Without
- * a rule set, `closed` leaves neighbour discovery (and loopback, which never comes here).
+ * What the rules say of a packet going `direction` by dev. A malformed one has addresses that
+ * rules match, but nothing that a stack could judge its flow by: where a compartment would be
+ * asked it ends. Without a rule set it passes to those who judge it; `closed` then leaves
+ * neighbour discovery (and loopback, which never comes here).
  */
 static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 family,
 				    u8 direction, const struct net_device *dev,
 				    struct look *l)
 {
-	bool closed;
+	bool closed, readable;
 
 	l->flags = 0;
 	l->rule = NULL;
@@ -75,8 +76,7 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 	closed = !rcu_access_pointer(ipsp_net(net)->rules);
 	if (closed && !ipsp_closed)
 		return PASS;
-	if (!ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags))
-		return closed ? CLOSED : PASS;
+	readable = ipsp_packet_tuple(skb, family, direction, &l->tuple, &l->flags);
 	if (ipsp_packet_is_discovery(&l->tuple))
 		return PASS;
 	if (closed)
@@ -95,6 +95,8 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 		return DROP;
 	if (!l->rule->c)
 		return LOST;
+	if (!readable)
+		return UNREADABLE;
 	l->key = l->tuple;
 	l->key.ifindex = dev ? dev->ifindex : 0;
 	ipsp_protect_mask_tuple(l->rule->c, skb, &l->key);
@@ -104,7 +106,8 @@ static enum outcome redirector_look(struct net *net, struct sk_buff *skb, u8 fam
 static unsigned int redirector_refuse(struct net *net, enum outcome o)
 {
 	ipsp_stats_net_drop(net, o == LOST ? IPSP_DROP_NO_COMPARTMENT :
-				 o == CLOSED ? IPSP_DROP_CLOSED : IPSP_DROP_RULE);
+				 o == CLOSED ? IPSP_DROP_CLOSED :
+				 o == UNREADABLE ? IPSP_DROP_NOT_SERVED : IPSP_DROP_RULE);
 	return NF_DROP;
 }
 
@@ -610,20 +613,22 @@ static noinline unsigned int redirector_fragment(struct sk_buff *skb,
 						 const struct nf_hook_state *state)
 {
 	u8 family = state_family(state), direction;
+	enum outcome o;
 	struct look l;
 
 	if (skb->dev->flags & IFF_LOOPBACK)
 		return NF_ACCEPT;
 	direction = redirector_is_local(state->net, skb, family) ? IPSP_DIR_IN : IPSP_DIR_FWD;
-	if (redirector_look(state->net, skb, family, direction, state->in, &l) != TO_PORT ||
-	    redirector_came_by(skb) == l.rule->c ||
+	o = redirector_look(state->net, skb, family, direction, state->in, &l);
+	if (o == UNREADABLE)
+		return redirector_refuse(state->net, o);
+	if (o != TO_PORT || redirector_came_by(skb) == l.rule->c ||
 	    redirector_is_ours_to_open(state->net, skb, &l))
 		return NF_ACCEPT;
 	if (!ipsp_rule_protects(l.rule) && ipsp_protect_ask(l.rule->c, &l.key) != PROTECT_MUST)
 		return NF_ACCEPT;
-	if (encap_may_be_of(state->net, &l))
-		return encap_gather(state->net, skb);
-	return redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
+	return encap_may_be_of(state->net, &l) ? encap_gather(state->net, skb) :
+						 redirector_drop(l.rule->c, IPSP_DROP_CLEAR);
 }
 
 static noinline unsigned int redirector_fragment6(struct sk_buff *skb,

@@ -19,7 +19,8 @@ void ipsp_redirector_resume(struct sk_buff *skb, enum flow_stage stage,
 
 /*
  * packet.c: fills the tuple from an skb whose network header is set; false: no IP,
- * malformed. Sets IPSP_PKT_FRAGMENT in *flags for a fragment.
+ * malformed; then it has the addresses, as far as they are there, and no protocol.
+ * Sets IPSP_PKT_FRAGMENT in *flags for a fragment.
  */
 bool ipsp_packet_tuple(struct sk_buff *skb, u8 family, u8 direction, struct ipsp_tuple *t,
 		       u16 *flags);

@@ -229,6 +229,49 @@ static void test_toobig(const struct way *w)
 	way_finish(&r, w->what);
 }
 
+/* ---- extension headers that end in no protocol ------------------------------------------------------------ */
+
+/* What a raw socket sends to the realm: `protocol` and so many bytes of zeros behind the IPv6 header */
+static void raw6(int protocol, size_t length)
+{
+	const struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_addr.s6_addr = { 0xfd, 0, 0, 40, [15] = 2 } };
+	static const char zeros[64];
+	int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, protocol);
+
+	/* EPERM: it was dropped on its way out */
+	if (fd < 0 || (sendto(fd, zeros, length, 0, (const void *)&to, sizeof(to)) < 0 && errno != EPERM))
+		tap_give_up("a raw packet");
+	close(fd);
+}
+
+static unsigned long long unreadable(void)
+{
+	struct ipsp_stats s = { 0 };
+
+	if (ioctl(control, IPSP_CTL_STATS, &s))
+		tap_give_up("the namespace's counters");
+	return s.drop[IPSP_DROP_NOT_SERVED];
+}
+
+/* "No next header" is as much under a rule as any protocol; what cannot be read to its end is nobody's to protect. */
+static void test_no_next_header(void)
+{
+	unsigned char packet[WORLD_PACKET_MAX];
+	unsigned long long before;
+
+	way_begin(&r, ways[1].kind, stack_honest);
+	raw6(IPPROTO_NONE, 16);
+	TAP_EQUAL(leave(1, 1), -1, "no next header: it leaves protected");
+	raw6(IPPROTO_NONE, 0);
+	TAP_EQUAL(leave(1, 2), -1, "no next header: and so does the next of the flow");
+	before = unreadable();
+	raw6(IPPROTO_DSTOPTS, 4);
+	raw6(IPPROTO_ROUTING, 1);
+	TAP_EQUAL(unreadable() - before, 2, "an extension header that is cut off: dropped as not served");
+	tap(!wire_next(packet, 100), "an extension header that is cut off: and nothing leaves");
+	way_finish(&r, "no next header");
+}
+
 /* ---- forwarded ----------------------------------------------------------------------------------------- */
 
 static unsigned short sum(const unsigned char *bytes, unsigned int length)
@@ -416,6 +459,7 @@ int main(void)
 	test_fragmented6();
 	test_toobig(&ways[0]);
 	test_toobig(&ways[1]);
+	test_no_next_header();
 	test_forwarded();
 	test_snat();
 	test_renamed();
