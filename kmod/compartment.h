@@ -49,6 +49,7 @@ struct compartment {
 	siphash_key_t chance;		/* which of them are voted on, in mode SAMPLE */
 	u32 relief;			/* 1: a stack more than config says; under admin and lock */
 	struct fifo fifo[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
+	unsigned long *numbers;		/* of inbound tickets: bits, see ipsp_counter_check */
 	u32 generation;			/* of the policy; written under lock */
 	bool degraded;			/* fewer share than `quorum`, and it was told; under lock */
 	u64 stackless_since;		/* ns; since when too few share; 0: enough; under lock */

@@ -27,8 +27,9 @@ struct counter {
 	spinlock_t lock;		/* protects all below; bottom halves off */
 	u64 next;			/* outbound */
 	u64 ceiling;			/* outbound: last number that may be used */
-	u64 seen;			/* inbound: highest that was checked */
 	struct window window;		/* inbound; its size changes under counter_mutex too */
+	u32 salt;			/* inbound: where its numbers are among those pending */
+	struct rcu_head rcu;
 };
 
 struct tombstone {			/* 32 bytes */
@@ -192,6 +193,7 @@ static struct counter *counter_new(const struct ipsp_handle *config, u64 number)
 	n->users = 1;
 	spin_lock_init(&n->lock);
 	memcpy(n->name, config->counter, COUNTER_NAME);
+	n->salt = get_random_u32();
 	n->inbound = config->direction == IPSP_DIR_IN;
 	n->esn = config->flags & IPSP_HANDLEF_ESN;
 	n->next = max(number, 1ull);
@@ -238,6 +240,16 @@ struct counter *ipsp_counter_get(const struct ipsp_handle *config)
 	return n;
 }
 
+/* Who found its handle before that was unlinked may check a number until now. */
+static void counter_free_rcu(struct rcu_head *head)
+{
+	struct counter *n = container_of(head, struct counter, rcu);
+
+	kfree(n->window.bits);
+	kfree(n);
+	ipsp_stats_freed();
+}
+
 /* Process context: the last handle of a key ends in a work, see ipsp_handle_put. */
 void ipsp_counter_put(struct counter *n)
 {
@@ -249,9 +261,7 @@ void ipsp_counter_put(struct counter *n)
 	tombstone_keep(n->name, counter_number(n), n->inbound);
 	hash_del(&n->node);
 	mutex_unlock(&counter_mutex);
-	kfree(n->window.bits);
-	kfree(n);
-	ipsp_stats_freed();
+	call_rcu(&n->rcu, counter_free_rcu);
 }
 
 int ipsp_counter_raise(struct counter *n, u64 next, u64 ceiling)
@@ -303,16 +313,30 @@ u64 ipsp_counter_infer(struct counter *n, u32 wire)
 	return number;
 }
 
-bool ipsp_counter_check(struct counter *n, u64 number, bool *fresh)
+static u32 counter_place(const struct counter *n, u64 number)
+{
+	return (n->salt + (u32)number) % COUNTER_PLACES;
+}
+
+/*
+ * Looked up and marked in one: the mark is taken away behind ipsp_counter_accept, so whoever
+ * finds none here has looked before that one's lock, or sees what it has set.
+ */
+bool ipsp_counter_check(struct counter *n, u64 number, unsigned long *pending, bool *marked)
 {
 	bool ok;
 
 	spin_lock_bh(&n->lock);
 	ok = window_check(&n->window, number);
-	*fresh = number > n->seen;
-	n->seen = max(n->seen, number);
+	*marked = ok && number > n->window.top &&
+		  !test_and_set_bit(counter_place(n, number), pending);
 	spin_unlock_bh(&n->lock);
 	return ok;
+}
+
+void ipsp_counter_settle(const struct counter *n, u64 number, unsigned long *pending)
+{
+	clear_bit(counter_place(n, number), pending);
 }
 
 /* At release, softirqs off. */

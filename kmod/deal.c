@@ -53,6 +53,8 @@ void ipsp_deal_ticket_free(struct ticket *t)
 	kfree_skb_list(t->answer);
 	if (t->skb)
 		consume_skb(t->skb);
+	if (t->marked)
+		ipsp_counter_settle(t->handle->counter, t->first, t->handle->c->numbers);
 	if (t->handle)
 		ipsp_handle_put(t->handle);
 	if (t->answer_handle)
@@ -451,13 +453,15 @@ void ipsp_deal_protect(struct compartment *c, struct handle *h, const struct bun
 /* ---- capture: inbound ------------------------------------------------------------ */
 
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-			 u64 number, bool nomerge, int ifindex)
+			 u64 number, bool marked, int ifindex)
 {
 	struct ticket *t = ticket_new(TICKET_UNPROTECT, skb);
 	bool fits = t && ipsp_bundle_came_by(c, &t->bundle, skb);
 
 	ipsp_count(c, CAPTURED);
 	if (!fits || !ipsp_handle_hold(h)) {
+		if (marked)
+			ipsp_counter_settle(h->counter, number, c->numbers);
 		ipsp_count_drop(c, fits ? IPSP_DROP_STALE :
 				   t ? IPSP_DROP_NOT_SERVED : IPSP_DROP_NO_MEMORY);
 		if (t)
@@ -468,7 +472,8 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 	}
 	t->handle = h;
 	t->first = number;
-	t->nomerge = nomerge || t->bundle.outer[0] || ipsp_limit_is_near(h);
+	t->marked = marked;
+	t->nomerge = !marked || t->bundle.outer[0] || ipsp_limit_is_near(h);
 	t->count = 1;
 	t->ifindex = ifindex;
 	skb_dst_drop(skb);
@@ -713,6 +718,9 @@ int ipsp_deal_compartment_init(struct compartment *c)
 		INIT_LIST_HEAD(&f->votes);
 		f->undealt = &f->pending;
 	}
+	c->numbers = kvcalloc(BITS_TO_LONGS(COUNTER_PLACES), sizeof(long), GFP_KERNEL_ACCOUNT);
+	if (!c->numbers)
+		return -ENOMEM;
 	return fifo_init(c, IPSP_DIR_OUT) ?: fifo_init(c, IPSP_DIR_IN);
 }
 
@@ -753,6 +761,7 @@ void ipsp_deal_compartment_exit(struct compartment *c)
 	ipsp_watchdog_stop(c);
 	fifo_exit(&c->fifo[IPSP_DIR_OUT]);
 	fifo_exit(&c->fifo[IPSP_DIR_IN]);
+	kvfree(c->numbers);
 }
 
 int ipsp_deal_init(void)

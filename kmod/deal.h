@@ -35,6 +35,7 @@ struct ticket {
 	u8 deaths;			/* stacks that died on it; 2 = poison */
 	u8 stack;			/* index, when DEALT; NO_STACK: to all that vote */
 	bool nomerge;			/* unprotect: not in a run with others */
+	bool marked;			/* unprotect: its number is, in c->numbers */
 	u16 flags;			/* IPSP_PKT_* */
 	u32 generation;			/* of the policy, when first dealt */
 	u32 at;				/* index in the down ring, when DEALT */
@@ -112,7 +113,7 @@ u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t);
 void ipsp_deal_protect(struct compartment *c, struct handle *h, const struct bundle *b,
 		       struct sk_buff *skb, u16 flags);
 void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff *skb,
-			 u64 number, bool nomerge, int ifindex);
+			 u64 number, bool marked, int ifindex);
 
 /* A stack went (c->lock not held): its tickets are dealt again or wait. */
 void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);

@@ -118,9 +118,13 @@ static struct xfrm_state *handle_state(struct net *net, const struct ipsp_handle
 	return x;
 }
 
+/* Who found it before it was unlinked may ask for the route until now. */
 static void handle_free_rcu(struct rcu_head *head)
 {
-	kfree(container_of(head, struct handle, rcu));
+	struct handle *h = container_of(head, struct handle, rcu);
+
+	dst_cache_destroy(&h->outer);
+	kfree(h);
 	ipsp_stats_freed();
 }
 
@@ -131,7 +135,6 @@ static void handle_end(struct work_struct *work)
 
 	h->xs->km.state = XFRM_STATE_DEAD;
 	xfrm_state_put(h->xs);
-	dst_cache_destroy(&h->outer);
 	ipsp_counter_put(h->counter);
 	ipsp_compartment_put(c);
 	call_rcu(&h->rcu, handle_free_rcu);
@@ -467,6 +470,6 @@ void ipsp_handle_exit(void)
 {
 	rcu_barrier();			/* flows and dsts that put their handle */
 	destroy_workqueue(handle_wq);
-	rcu_barrier();			/* handle_free_rcu */
+	rcu_barrier();			/* handle_free_rcu, counter_free_rcu */
 	ipsp_counter_exit();
 }

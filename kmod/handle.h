@@ -122,11 +122,16 @@ void ipsp_counter_fill(struct counter *n, struct ipsp_handle *out);
 bool ipsp_counter_take(struct counter *n, u32 count, u64 *first);
 /*
  * Inbound. infer: the 64-bit number of a wire number (RFC 4303 appendix A). check: false
- * for what is left of the window or seen; *fresh: above all that were checked before, so
- * that no other packet of this number is pending. accept: checks and sets, at release.
+ * for what is left of the window or seen. accept: checks and sets, at release.
+ *
+ * `pending` has COUNTER_PLACES bits, for all SAs of a compartment. *marked: the number is above
+ * all that were let in, and no other packet of it is pending; the caller settles it at its end.
+ * Two numbers may have one place: then the second is not marked, which does no harm.
  */
+#define COUNTER_PLACES	(1u << 16)
 u64 ipsp_counter_infer(struct counter *n, u32 wire);
-bool ipsp_counter_check(struct counter *n, u64 number, bool *fresh);
+bool ipsp_counter_check(struct counter *n, u64 number, unsigned long *pending, bool *marked);
 bool ipsp_counter_accept(struct counter *n, u64 number);
+void ipsp_counter_settle(const struct counter *n, u64 number, unsigned long *pending);
 
 #endif

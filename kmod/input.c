@@ -50,7 +50,7 @@ static int input_take(struct sk_buff *skb, u8 family, u8 protocol, bool early, b
 	const void *destination;
 	struct numbered *numbered;
 	struct handle *h;
-	bool fresh;
+	bool marked;
 	u64 number;
 
 	if (!pskb_may_pull(skb, at + sizeof(*numbered)))
@@ -66,13 +66,13 @@ static int input_take(struct sk_buff *skb, u8 family, u8 protocol, bool early, b
 	}
 	skb_reset_transport_header(skb);
 	number = ipsp_counter_infer(h->counter, ntohl(numbered->number));
-	if (!ipsp_counter_check(h->counter, number, &fresh)) {
+	if (!ipsp_counter_check(h->counter, number, h->c->numbers, &marked)) {
 		input_drop(h, skb, IPSP_DROP_REPLAY);
 		return 0;
 	}
 	skb_push(skb, skb->data - skb_network_header(skb));
 	skb->protocol = family == 4 ? htons(ETH_P_IP) : htons(ETH_P_IPV6);
-	ipsp_deal_unprotect(h->c, h, skb, number, !fresh, skb->dev->ifindex);
+	ipsp_deal_unprotect(h->c, h, skb, number, marked, skb->dev->ifindex);
 	return 0;
 }
 

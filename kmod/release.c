@@ -98,7 +98,8 @@ static void release_protect(struct compartment *c, struct ticket *t)
 
 /*
  * The replay bit is set here, in ticket order: a number pending twice passes once. What is
- * merged holds fresh numbers only; if one is refused yet (a new window), all of them are.
+ * merged holds marked numbers only, each pending once; if one is refused yet (others brought
+ * the window past it, or it is a new one), all of them are.
  */
 static bool release_accept(struct ticket *t)
 {

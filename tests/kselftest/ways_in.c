@@ -10,7 +10,9 @@
 #include <linux/xfrm.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -288,6 +290,65 @@ static void test_merged(void)
 	way_finish(&r, "merged");
 }
 
+/* ---- numbers ----------------------------------------------------------------------------------------------- */
+
+#define FAR	0xffffffffu		/* a number that nobody has come to */
+
+static void drop_it(struct draft *d)
+{
+	memset(&d->answer, 0, sizeof(d->answer));
+	d->answer.verdict = IPSP_VERDICT_DROP;
+	d->answer.reason = IPSP_DROP_INTEGRITY;
+	d->length = d->rec.data_len = 0;
+	d->rec.len = d->publish = (d->rec.data_offset + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+}
+
+/* Says how each may be merged; what comes with the number FAR is forged. */
+static void stack_of_flags(struct stack *s, const void *unused)
+{
+	struct ticket t;
+	struct draft d;
+
+	(void)unused;
+	while (!stack_next(s, &t)) {
+		stack_answer(s, &t, &d);
+		if (t.rec.type == IPSP_REC_UNPROTECT) {
+			stack_say(s, t.rec.flags);
+			if (t.packet.stamp[0].first == FAR)
+				drop_it(&d);
+		}
+		if (stack_put(s, &d))
+			break;
+	}
+}
+
+/* A forged number far ahead says nothing of those that follow; two of one number are not merged while both pend. */
+static void test_numbers(void)
+{
+	way_begin(&r, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL }, stack_of_flags);
+	wire_esp(&r, FAR);
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: a forged one, far ahead");
+	tap(way_dropped(&r, IPSP_DROP_INTEGRITY, 1), "numbers: it is found out");
+	wire_esp(&r, 1);
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: the next may be merged");
+	tap(way_counted(&r, IPSP_COUNT_IN_PACKETS, 1), "numbers: and comes in");
+	kill(r.stack, SIGSTOP);
+	wire_esp(&r, FAR);
+	wire_esp(&r, 3);
+	wire_esp(&r, 3);
+	wire_esp(&r, 2);
+	kill(r.stack, SIGCONT);
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: while the forged one pends");
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: one that comes twice, first");
+	TAP_EQUAL(realm_said(&r, 10000), IPSP_RECF_NOMERGE, "numbers: and second");
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: one that was overtaken");
+	tap(way_counted(&r, IPSP_COUNT_IN_PACKETS, 3), "numbers: each comes in once");
+	tap(way_dropped(&r, IPSP_DROP_REPLAY, 1), "numbers: and not twice");
+	wire_esp(&r, 4);
+	TAP_EQUAL(realm_said(&r, 10000), 0, "numbers: and so it goes on");
+	way_finish(&r, "numbers");
+}
+
 /* ---- in clear ----------------------------------------------------------------------------------------------- */
 
 static struct ipsp_rule rule_of(unsigned char family, unsigned int net, unsigned int directions, unsigned int flags)
@@ -321,6 +382,7 @@ static void test_clear(void)
 		rule_of(4, 41, both, 0), rule_of(6, 41, both, 0),
 	};
 	int four = listener(AF_INET, SOCK_DGRAM), six = listener(AF_INET6, SOCK_DGRAM), i;
+	unsigned char p[56] = { 0 };
 
 	rule_put(rules, 4);
 	for (i = 0; i < 2; i++) {	/* the second one of a flow that is known */
@@ -339,6 +401,9 @@ static void test_clear(void)
 	fragment6(40, 0, 1);
 	fragment6(40, 24, 0);
 	tap(way_dropped(&r, IPSP_DROP_CLEAR, 6), "in clear: and of IPv6");
+	header6(p, 40, IPPROTO_NONE, 16);
+	wire_write(p, sizeof(p));
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 7), "in clear: and what has no next header");
 	tap(!hears(four, 0) && !hears(six, 0), "in clear: nothing of it is heard");
 	close(four);
 	close(six);
@@ -361,7 +426,7 @@ static void test_through(void)
 	forward(41);
 	tap(leaves(IPPROTO_UDP, 8, 9) > 0, "through: what may be in clear goes on");
 	forward(40);
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 7), "through: what is protected does not");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 8), "through: what is protected does not");
 }
 
 /* The rule names what was on the wire, before DNAT. */
@@ -378,7 +443,7 @@ static void test_dnat(void)
 		"add rule ip n p ip saddr 10.43.0.0/16 udp dport 9 dnat to 10.9.0.66:9'");
 	rule_put(&rule, 1);
 	datagram4(43);
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 8), "DNAT: a rule knows it by the name that it came with");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 9), "DNAT: a rule knows it by the name that it came with");
 	memcpy(rule.selector.destination, (const unsigned char [4]){ 10, 9, 0, 66 }, 4);
 	rule_put(&rule, 1);
 	datagram4(43);
@@ -397,7 +462,7 @@ static void test_receiver_bypass(void)
 
 	rule_put(rules, 2);
 	datagram4(44);
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 9), "by socket: control: dropped");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 10), "by socket: control: dropped");
 	if (setsockopt(four, IPPROTO_IP, IP_XFRM_POLICY, &allow, sizeof(allow)) ||
 	    setsockopt(six, IPPROTO_IPV6, IPV6_XFRM_POLICY, &allow, sizeof(allow)))
 		tap_give_up("a socket's policy");
@@ -425,9 +490,9 @@ static void test_owner(void)
 		tap_give_up("fchown");
 	datagram4(45);
 	datagram6(45);
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 11), "by owner: the user's does not");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 12), "by owner: the user's does not");
 	fragment4(45, 0, 1);
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 12), "by owner: a fragment is anybody's");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 13), "by owner: a fragment is anybody's");
 	close(four);
 	close(six);
 }
@@ -455,7 +520,7 @@ static void test_owner_tcp(void)
 	if (fchown(fd, USER, -1u))
 		tap_give_up("fchown");
 	wire_write(p, sizeof(p));
-	tap(way_dropped(&r, IPSP_DROP_CLEAR, 13), "by owner: the user's does not");
+	tap(way_dropped(&r, IPSP_DROP_CLEAR, 14), "by owner: the user's does not");
 	close(fd);
 }
 
@@ -558,6 +623,7 @@ int main(void)
 	test_other_encap();
 	test_encap_fragments();
 	test_merged();
+	test_numbers();
 	way_begin(&r, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL }, stack_honest);
 	test_clear();
 	test_through();
