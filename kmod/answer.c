@@ -190,6 +190,7 @@ static u64 out_bound(const struct ticket *t, u32 segments)
 	return t->skb->len + segments * overhead;
 }
 
+
 static u32 out_lengths(const struct ticket *t, const struct reply *r)
 {
 	const struct ipsp_answer *a = &r->answer;
@@ -335,6 +336,14 @@ static u32 in_bound(const struct ticket *t)
 	list_for_each_entry(merged, &t->run, list)
 		len += merged->skb->len;
 	return len;
+}
+
+/* The most data that an answer to it may have, alone; in a run theirs are added. */
+u64 ipsp_answer_bound(const struct ticket *t)
+{
+	if (t->kind == TICKET_PROTECT)
+		return out_bound(t, t->count);
+	return t->kind == TICKET_UNPROTECT ? in_bound(t) : 0;
 }
 
 /* What is merged is a TCP super-packet, and nothing else is. */
@@ -564,12 +573,10 @@ static struct ticket *answer_ballot(struct stack *s, u64 number, const struct sa
 	return ipsp_quorum_cast(s, number, said->tickets, b, elected);
 }
 
-/* false: no vote waits for it. */
-static bool answer_vote(struct stack *s, const struct reply *r,
-			const struct ipsp_acquire *acquire, u32 count)
+static enum echo answer_vote(struct stack *s, const struct reply *r, u32 count)
 {
 	const struct said said = {
-		.answer = &r->answer, .acquire = acquire,
+		.answer = &r->answer, .acquire = &s->acquire,
 		.data = r->data, .data_len = r->rec.data_len, .tickets = count,
 	};
 	const struct ballot *elected;
@@ -580,9 +587,10 @@ static bool answer_vote(struct stack *s, const struct reply *r,
 		t = answer_ballot(s, r->rec.ticket, &said, &elected);
 	if (t)
 		answer_elected(s, t, r, elected);
-	return echo != ECHO_NOT_OWED;
+	return echo;
 }
 
+/* What was said in front of it is nobody's before the ticket is known to be this stack's. */
 static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
 {
 	struct ticket *t = ipsp_deal_claim(s->c, r->rec.ticket, count, s);
@@ -590,7 +598,7 @@ static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
 
 	if (!t)
 		return IPSP_BROKEN_TICKET;
-	err = answer_ticket(s, t, r);
+	err = answer_asked(s, &s->acquire) ?: answer_ticket(s, t, r);
 	if (err)
 		ipsp_deal_unclaim(s->c, t);
 	else
@@ -601,8 +609,8 @@ static u32 answer_claimed(struct stack *s, const struct reply *r, u32 count)
 static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *from)
 {
 	struct reply r = { .rec = *rec, .data = from + rec->data_offset };
-	struct ipsp_acquire acquire;
-	u32 count;
+	enum echo echo;
+	u32 count, err;
 
 	if (rec->control_len != sizeof(r.answer))
 		return IPSP_BROKEN_RECORD;
@@ -614,11 +622,12 @@ static u32 answer_one(struct stack *s, const struct ipsp_record *rec, const u8 *
 	trace_ipsp_answer(s->c->config.name, rec->ticket, r.answer.verdict);
 	if (!answer_votes(s))
 		return answer_claimed(s, &r, count);
-	acquire = s->acquire;
+	echo = count ? answer_vote(s, &r, count) : ECHO_NOT_OWED;
+	if (echo == ECHO_TOO_LONG)
+		return IPSP_BROKEN_LENGTH;
+	err = echo == ECHO_NOT_OWED ? answer_claimed(s, &r, count) : IPSP_BROKEN_NONE;
 	memset(&s->acquire, 0, sizeof(s->acquire));
-	if (count && answer_vote(s, &r, &acquire, count))
-		return IPSP_BROKEN_NONE;
-	return answer_asked(s, &acquire) ?: answer_claimed(s, &r, count);
+	return err;
 }
 
 /* Counts of an honest stack with no ticket; they move no number that anyone relies on. */

@@ -47,7 +47,8 @@ struct vote {				/* protected by c->lock */
 	bool kept;			/* the stacks' disagreement is */
 	struct sk_buff *packet;		/* owned: a clone, when the ticket is gone and others owe */
 	u32 load;			/* of each stack that has it */
-	u32 bytes;			/* of the ballots */
+	u32 bytes;			/* of the ballots, and `packet` */
+	u32 most;			/* of data that an answer may have */
 	u16 out;			/* who has it and has not answered, by index */
 	u16 present;			/* who was dealt it and has not gone since */
 	u16 said;			/* who said something of it */
@@ -200,6 +201,7 @@ void ipsp_quorum_open(struct compartment *c, struct fifo *f, struct ticket *t, u
 	v->handle = t->handle ? t->handle->config.id : 0;
 	v->type = IPSP_REC_CLASSIFY + t->kind;
 	v->load = ipsp_share_load(t);
+	v->most = ipsp_answer_bound(t);
 	v->out = to;
 	v->present = to;
 	v->quorum = vote_needed(c, to);
@@ -250,6 +252,19 @@ static struct vote *vote_find_run(struct compartment *c, u64 number, u32 tickets
 		if (!vote_find(c, number - 2 * i, s))
 			return NULL;
 	return v;
+}
+
+/* Who is a little wrong is outvoted, and what it said is kept; but not whatever it likes to say. */
+#define VOTE_SLACK	1024
+
+static bool vote_run_fits(const struct fifo *f, const struct vote *v, const struct said *said)
+{
+	u64 most = v->most;
+	u32 i;
+
+	for (i = 1; i < said->tickets; i++)
+		most += vote_before(f, v, i)->most;
+	return said->data_len <= most + VOTE_SLACK;
 }
 
 /* ---- who is wrong ---------------------------------------------------------------- */
@@ -594,8 +609,9 @@ static struct ballot *echo_find(struct compartment *c, u64 number, const struct 
 
 	spin_lock_bh(&c->lock);
 	v = vote_find_run(c, number, said->tickets, s);
-	*echo = v ? ECHO_NONE : ECHO_NOT_OWED;
-	if (v) {
+	*echo = !v ? ECHO_NOT_OWED :
+		vote_run_fits(vote_fifo(c, number), v, said) ? ECHO_NONE : ECHO_TOO_LONG;
+	if (*echo == ECHO_NONE) {
 		list_for_each_entry(b, &v->ballots, list) {
 			if (like || !ipsp_ballot_is_like(b, said))
 				continue;
@@ -681,6 +697,16 @@ static void vote_break(struct compartment *c, struct vote *v, u32 cause)
 	ipsp_deal_drop(t, IPSP_DROP_BAD_ANSWER);
 }
 
+/* Those who owe are compared with it yet: it counts as what waits does. */
+static void vote_keep_packet(struct fifo *f, struct vote *v, struct sk_buff *skb)
+{
+	v->packet = ipsp_poison_clone(skb);
+	if (!v->packet)
+		return;
+	v->bytes += v->packet->truesize;
+	f->bytes += v->packet->truesize;
+}
+
 void ipsp_quorum_built(struct compartment *c, struct ticket *t, u32 err)
 {
 	struct vote *v = t->vote;
@@ -689,7 +715,7 @@ void ipsp_quorum_built(struct compartment *c, struct ticket *t, u32 err)
 	if (err)
 		vote_break(c, v, err);
 	if (v->out)
-		v->packet = ipsp_poison_clone(t->skb);
+		vote_keep_packet(vote_fifo(c, v->number), v, t->skb);
 	v->ticket = NULL;
 	t->vote = NULL;
 	ipsp_deal_answered(c, t);

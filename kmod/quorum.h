@@ -13,10 +13,12 @@ struct stack;
 struct ticket;
 struct vote;
 
-enum echo { ECHO_NOT_OWED, ECHO_NONE, ECHO_CAST };
+enum echo { ECHO_NOT_OWED, ECHO_NONE, ECHO_CAST, ECHO_TOO_LONG };
 
 int ipsp_quorum_fifo_init(struct fifo *f);
 void ipsp_quorum_fifo_exit(struct fifo *f);
+
+u64 ipsp_answer_bound(const struct ticket *t);	/* answer.c: bytes of data, at most */
 
 /* Capture: whether this ticket is to be voted on; then it has a vote. 0 or -ENOMEM. */
 int ipsp_quorum_prepare(struct compartment *c, struct ticket *t);
@@ -36,6 +38,7 @@ u64 ipsp_quorum_age(const struct stack *s, const struct fifo *f, u64 now);
 /*
  * What somebody else said already takes its vote: CAST, and what comes of it as below. NONE: it
  * is the first to say so, if it still does when it is copied. NOT_OWED: no vote waits for it.
+ * TOO_LONG: no answer to it may have so much data; nothing is kept of it.
  */
 enum echo ipsp_quorum_echo(struct stack *s, u64 number, const struct said *said,
 			   struct ticket **t, const struct ballot **elected);

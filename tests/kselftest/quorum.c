@@ -170,6 +170,22 @@ static int false_acquire(struct stack *s, const struct ticket *t, struct draft *
 	return 0;
 }
 
+/* The same in front of an answer that is another's to give: nobody votes on it. */
+static int acquire_unasked(struct stack *s, const struct ticket *t, struct draft *d)
+{
+	d->rec.ticket += 2000;
+	return false_acquire(s, t, d);
+}
+
+/* Longer than what comes of the packet can be: it is not kept to be compared. */
+static int too_long(struct stack *s, const struct ticket *t, struct draft *d)
+{
+	(void)s; (void)t;
+	resize(d, 3000);
+	d->answer.segment_len = 3000;
+	return 0;
+}
+
 #define OUTVOTED IPSP_EVENT_STACK_BROKEN, IPSP_BROKEN_OUTVOTED
 static const struct fault faults[] = {
 	{ "a wrong byte in its ciphertext", IPSP_REC_PROTECT, OUTVOTED, wrong_byte },
@@ -188,6 +204,11 @@ static const struct fault faults[] = {
 	{ "loops for ever", IPSP_REC_UNPROTECT, IPSP_EVENT_STACK_HUNG, IPSP_BROKEN_DEADLINE, loops },
 	{ "a wrong last byte", IPSP_REC_PROTECT, OUTVOTED, wrong_last_byte },
 	{ "a wrong first byte of an inner packet", IPSP_REC_UNPROTECT, OUTVOTED, wrong_first_byte },
+	{ "a false ACQUIRE in front of no answer of its own", IPSP_REC_PROTECT, IPSP_EVENT_STACK_BROKEN, IPSP_BROKEN_TICKET,
+	  acquire_unasked },
+	{ "more than an ESP packet can be", IPSP_REC_PROTECT, IPSP_EVENT_STACK_BROKEN, IPSP_BROKEN_LENGTH, too_long },
+	{ "more than its packet had inside", IPSP_REC_UNPROTECT, IPSP_EVENT_STACK_BROKEN, IPSP_BROKEN_LENGTH, too_long },
+	{ "more than an answer to a question is", IPSP_REC_CLASSIFY, IPSP_EVENT_STACK_BROKEN, IPSP_BROKEN_LENGTH, too_long },
 };
 
 /* Honest, but for tickets of its fault's type. */
@@ -294,13 +315,18 @@ static int flow_open(unsigned int host)
 	return fd;
 }
 
-static void flow_send(int fd, unsigned int count)
+static void flow_send_long(int fd, unsigned int count, size_t length)
 {
-	static const char payload[200];
+	static const char payload[1400];
 
 	while (count--)
-		if (send(fd, payload, sizeof(payload), 0) < 0)
+		if (send(fd, payload, length, 0) < 0)
 			tap_give_up("send");
+}
+
+static void flow_send(int fd, unsigned int count)
+{
+	flow_send_long(fd, count, 200);
 }
 
 /* Behind the ESP header all is as the honest say: 0xee. */
@@ -519,6 +545,34 @@ static void test_late(void)
 	end("late");
 }
 
+/* What has left is compared with what is late: until then it counts as what waits does, and no more of it is taken. */
+static void test_late_bounded(void)
+{
+	const struct fault f = { "reads, and is silent", IPSP_REC_PROTECT, 0, 0, silent };
+	unsigned char packet[WORLD_PACKET_MAX];
+	unsigned int i, n, named, left = 0;
+	int fd;
+
+	begin(votes(2, STACKS));
+	for (i = 0; i < STACKS; i++)
+		join(i, i == LIAR ? &f : NULL);
+	fd = flow_open(7);
+	for (n = 0; n < 3500 && !dropped(IPSP_DROP_RING_FULL); n += SOME) {
+		flow_send_long(fd, SOME, 1400);
+		for (i = 0; i < SOME && wire_next(packet, 300); i++)
+			left++;
+	}
+	tap(dropped(IPSP_DROP_RING_FULL) > 0 && n > SOME, "late and many: after %u there is no room for more", n);
+	TAP_EQUAL(left + dropped(IPSP_DROP_RING_FULL), n, "late and many: all others have left");
+	leave(&worker[LIAR]);
+	event_of(IPSP_EVENT_STACK_DIED, LIAR, &named);
+	join(LIAR, NULL);
+	numbers = left;
+	tap(traffic(1), "late and many: without it there is room again");
+	close(fd);
+	end("late and many");
+}
+
 static void test_below(int degrade)
 {
 	struct ipsp_compartment c = votes(2, STACKS);
@@ -701,6 +755,7 @@ int main(void)
 	test_faults();
 	test_same_records();
 	test_late();
+	test_late_bounded();
 	test_left_out(IPSP_REC_PROTECT);
 	test_left_out(IPSP_REC_UNPROTECT);
 	test_late_behind_death();
