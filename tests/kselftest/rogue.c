@@ -254,7 +254,8 @@ struct merge {
 static const struct merge merges[] = {
 	{ "two merged", { 1, 2 }, 0, 1, 0, 20, 16, 6 },
 	{ "merged with one answered before", { 1, 2 }, 1, 1, IPSP_BROKEN_TICKET, 20, 16, 6 },
-	{ "merged with one that came late", { 9, 4 }, 0, 1, IPSP_BROKEN_TICKET, 20, 16, 6 },
+	{ "merged with one that it overtook", { 9, 4 }, 0, 1, 0, 20, 16, 6 },
+	{ "merged with another of its number", { 9, 9 }, 0, 1, IPSP_BROKEN_TICKET, 20, 16, 6 },
 	{ "merged, and no TCP", { 1, 2 }, 0, 0, IPSP_BROKEN_NOT_SERVED, 20, 16, 6 },
 	{ "merged, its checksum in the IP header", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 4, 16, 6 },
 	{ "merged, its checksum behind TCP's header", { 1, 2 }, 0, 1, IPSP_BROKEN_LENGTH, 60, 16, 6 },
