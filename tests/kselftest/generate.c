@@ -18,7 +18,7 @@
 #include "tap.h"
 
 /* What tests/check asks of a test's own comments, in a program */
-__attribute__((used)) static const char notes[] = "\n# mode: one\n# timeout: 400\n";
+__attribute__((used)) static const char notes[] = "\n# timeout: 400\n";
 
 static unsigned long setting(const char *name, unsigned long otherwise)
 {

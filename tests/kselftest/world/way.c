@@ -25,6 +25,15 @@ int way_counted(const struct realm *r, unsigned int counter, unsigned long long 
 	return i < 1000;
 }
 
+int way_counted_from(const struct realm *r, unsigned int counter, unsigned long long least)
+{
+	int i;
+
+	for (i = 0; i < 1000 && realm_stats(r).counter[counter] < least; i++)
+		usleep(10000);
+	return i < 1000;
+}
+
 int way_dropped(const struct realm *r, unsigned int reason, unsigned long long wanted)
 {
 	int i;

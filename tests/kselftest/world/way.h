@@ -19,6 +19,7 @@ static inline void way_finish(struct realm *r, const char *what)
 }
 /* So many become so within ten seconds; 0: they do not. */
 int way_counted(const struct realm *r, unsigned int counter, unsigned long long wanted);
+int way_counted_from(const struct realm *r, unsigned int counter, unsigned long long least);	/* or more */
 int way_dropped(const struct realm *r, unsigned int reason, unsigned long long wanted);
 void way_command(const char *line);			/* of a shell; gives up where it fails */
 
