@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -145,9 +147,27 @@ void child_end(struct manager *m)
 	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (m->child[i].pid)
 			kill(m->child[i].pid, SIGKILL);
+		else if (m->child[i].adopted > 0)
+			pidfd_send_signal(m->child[i].adopted, SIGKILL, NULL, 0);
 	for (i = 0; i < IPSP_STACKS_MAX; i++)
 		if (m->child[i].pid)
 			waitpid(m->child[i].pid, NULL, 0);
+		else if (m->child[i].adopted > 0)
+			poll(&(struct pollfd){ .fd = m->child[i].adopted, .events = POLLIN }, 1, 1000);
+}
+
+/* Our end shall be its end as well. Without a descriptor, it goes on behind us as it did behind who started it. */
+static void child_adopt(struct child *c, pid_t pid)
+{
+	if (!c->adopted)
+		c->adopted = pidfd_open(pid, 0);
+}
+
+static void child_forget(struct child *c)
+{
+	if (c->adopted > 0)
+		close(c->adopted);
+	c->adopted = 0;
 }
 
 /*
@@ -164,7 +184,7 @@ void child_attached(struct manager *m, unsigned index, pid_t pid)
 		c->pid = pid;
 		c->started = child_now();
 	} else {
-		c->adopted = 1;
+		child_adopt(c, pid);
 	}
 }
 
@@ -181,7 +201,7 @@ void child_detached(struct manager *m, unsigned index, pid_t pid)
 
 	c->ready = 0;
 	if (pid != c->pid)
-		c->adopted = 0;
+		child_forget(c);
 	else if (pid)
 		kill(pid, SIGKILL);
 }

@@ -75,7 +75,7 @@ struct child {
 	int wants_new;			/* the next one is of m->next */
 	int is_new;			/* this one is */
 	int failed;			/* one that was has ended */
-	int adopted;			/* one that is not ours serves: we only hear of its end */
+	int adopted;			/* one that is not ours serves: its descriptor, or -1; 0: none */
 	int ready;			/* it has its snapshot */
 	uint64_t started;		/* ns, monotonic */
 	uint64_t start_at;		/* not before */
