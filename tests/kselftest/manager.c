@@ -214,6 +214,48 @@ static void test_roles(void)
 	close(admin);
 }
 
+/*
+ * A stack, while keys are stored. Its own calls are let in before and behind: it is for its role that the others are not,
+ * and nothing that it was refused ended its attachment.
+ */
+static void stack_calls(int port)
+{
+	struct ipsp_attach manager = { .role = IPSP_ROLE_MANAGER }, again = manager;
+	struct ipsp_layout layout;
+
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_LAYOUT, &layout), 0, "a stack: control: its own call");
+	test_role("a stack", port, ROLE_STACK);
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_ATTACH, &manager), EBUSY, "a stack: a second role");
+	again.flags = IPSP_ATTACHF_AGAIN;
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_ATTACH, &again), EINVAL, "a stack: it was never the manager");
+	TAP_EQUAL(tap_ioctl(port, IPSP_IOC_KICK, 0), 0, "a stack: control: it is still attached");
+}
+
+/* What only the manager may have: the databases with their keys. */
+static void test_stack(void)
+{
+	struct ipsp_attach stack = { .role = IPSP_ROLE_STACK, .index = 1 };
+	struct ipsp_relief relief = { .places = 1 };
+	int port = open_port(0), admin = open_port(IPSP_ROLE_ADMIN), memory = memfd_create("keys", 0), none = -1, fd;
+
+	if (ioctl(liar.port, IPSP_IOC_STORE, &memory) || ioctl(liar.port, IPSP_IOC_RELIEF, &relief) ||
+	    ioctl(port, IPSP_IOC_ATTACH, &stack))
+		tap_give_up("a relief, and something stored");
+	stack_calls(port);
+	TAP_EQUAL(tap_ioctl(admin, IPSP_IOC_TAKE, NULL), EPERM, "nor does an admin get what is stored");
+	fd = ioctl(liar.port, IPSP_IOC_TAKE, NULL);
+	tap(fd >= 0, "control: the manager does");
+	close(fd);
+	close(port);
+	relief.places = 0;
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_RELIEF, &relief), 0, "the stack goes");
+	TAP_EQUAL(tap_ioctl(liar.port, IPSP_IOC_STORE, &none), 0, "and what was stored");
+	TAP_EQUAL(realm_event(&liar, 5000).event, IPSP_EVENT_STACK_ATTACHED, "the manager was told that it came");
+	TAP_EQUAL(realm_event(&liar, 5000).event, IPSP_EVENT_STACK_DIED, "and that it went, of its own");
+	close(admin);
+	close(memory);
+}
+
 /* ---- an upgrade ---------------------------------------------------------------------------------------- */
 
 /* In a child, so another process and another mm: what ATTACH says to it. */
@@ -429,6 +471,7 @@ int main(void)
 	test_letters();
 	test_targets();
 	test_roles();
+	test_stack();
 	test_again();
 	test_relief();
 	test_store();

@@ -414,6 +414,8 @@ static void kept(const char *what, unsigned int elected)
 
 	TAP_EQUAL(realm_dissent(&realm, &d), EMSGSIZE, "%s: what they said is kept, and longer than 10 bytes", what);
 	tap(d.length > d.packet_len && d.length <= sizeof(bytes), "%s: it says how long", what);
+	d = (struct ipsp_dissent){ .data = 64, .size = sizeof(bytes) };
+	TAP_EQUAL(realm_dissent(&realm, &d), EFAULT, "%s: it is copied to no memory that is not there", what);
 	d = (struct ipsp_dissent){ .data = (uintptr_t)bytes, .size = sizeof(bytes) };
 	TAP_EQUAL(realm_dissent(&realm, &d), 0, "%s: and there it is", what);
 	tap(d.answers == 2 && d.elected == elected && d.stack == (elected ? LIAR : ~0u) && d.type == IPSP_REC_PROTECT,

@@ -4,7 +4,8 @@
  *
  * A call that is right but for one thing: a reserved word, an unknown flag, a value outside its limits, another size,
  * memory that is not there, a caller who may not. Each is refused by its errno, the call itself is not, and nothing has
- * changed when all of them were tried. Roles: see manager.c; what is wrong inside of a rule or a handle: rule.c, handle.c.
+ * changed when all of them were tried. Roles: see manager.c; what is wrong inside of a rule or a handle: rule.c, handle.c;
+ * the third device, which has no calls: agent.c. That no number is left out, native/27-calls sees to.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -62,6 +63,11 @@ static void fill_stats(void *arg)
 static void fill_poison(void *arg)
 {
 	strcpy(((struct ipsp_poison *)arg)->name, NAME);
+}
+
+static void fill_dissent(void *arg)
+{
+	strcpy(((struct ipsp_dissent *)arg)->name, NAME);
 }
 
 static void fill_attach(void *arg)
@@ -269,6 +275,7 @@ static const struct call {
 	{ "RULES_GET", IPSP_CTL_RULES_GET, &control, fill_rules, 0, RESERVED(rules), wrong_rules_get },
 	{ "STATS", IPSP_CTL_STATS, &control, fill_stats, 0, RESERVED(stats), wrong_stats },
 	{ "POISON", IPSP_CTL_POISON, &control, fill_poison, ENOENT, RESERVED(poison), wrong_poison },
+	{ "DISSENT", IPSP_CTL_DISSENT, &control, fill_dissent, ENOENT, RESERVED(dissent), nothing_wrong },
 	{ "RULES_CONFIRM", IPSP_CTL_RULES_CONFIRM, &control, fill_nothing, ENOENT, 0, 0, nothing_wrong },
 	{ "RELAY_SET", IPSP_CTL_RELAY_SET, &control, fill_nothing, 0, RESERVED(relay), wrong_relay_set },
 	{ "RELAY_GET", IPSP_CTL_RELAY_GET, &control, fill_nothing, 0, 0, 0, nothing_wrong },
@@ -341,6 +348,19 @@ static void test_wrong(const struct call *c)
 		memcpy(arg.bytes + w->at, &w->value, w->bytes);
 		TAP_EQUAL(call_as_is(c), w->error, "%s: %s", c->name, w->what);
 	}
+}
+
+/* A name that does not end in its field: nobody's, or none at all; nobody reads on behind it. */
+static void test_name(const struct call *c)
+{
+	int err;
+
+	fill(c);
+	if (memcmp(arg.bytes, NAME, sizeof(NAME)))
+		return;
+	memset(arg.bytes, 'r', IPSP_NAME_MAX);
+	err = call_as_is(c);
+	tap(err == EINVAL || err == ENOENT, "%s: a name without an end: errno %d", c->name, err);
 }
 
 /* Memory that is not there, and memory that ends too soon */
@@ -623,6 +643,7 @@ int main(void)
 	for (i = 0; i < CALLS; i++) {
 		test_reserved(&calls[i]);
 		test_wrong(&calls[i]);
+		test_name(&calls[i]);
 		test_memory(&calls[i]);
 		test_size(&calls[i]);
 	}

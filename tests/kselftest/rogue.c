@@ -8,7 +8,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/wait.h>
@@ -393,61 +392,6 @@ static void test_fork(void)
 	lie_realms_end();
 }
 
-/* ---- words that change under the reader ---------------------------------------------------------------- */
-
-static __u32 *volatile flipped;		/* the length of the record that is being read */
-
-static void *flip(void *unused)
-{
-	for (;;) {
-		*(volatile __u32 *)flipped = 128;
-		*(volatile __u32 *)flipped = 192;
-	}
-	return unused;
-}
-
-/* Notes of 192 bytes whose length another thread changes: believed in one of two forms, or refused. */
-static void change_while_read(struct stack *s, const void *unused)
-{
-	const struct ipsp_note note = { .reason = IPSP_DROP_INTEGRITY, .count = 1 };
-	struct ipsp_record *rec;
-	pthread_t thread;
-	int i, err = 0;
-
-	(void)unused;
-	for (i = 0; i < 1000 && !err; i++) {
-		rec = ipsp_ring_record(&s->up);
-		memset(rec, 0, 192);
-		rec->type = IPSP_REC_NOTE;
-		rec->control_len = sizeof(note);
-		memcpy(rec + 1, &note, sizeof(note));
-		rec->len = 192;
-		flipped = &rec->len;
-		if (!i && pthread_create(&thread, NULL, flip, NULL))
-			_exit(4);
-		ipsp_ring_step(&s->up, 192);
-		ipsp_ring_submit(&s->up);
-		err = ioctl(s->fd, IPSP_IOC_KICK, 0) ? errno : 0;
-	}
-	stack_say(s, err);
-	pause();
-}
-
-static void test_change(void)
-{
-	int i;
-
-	for (i = 0; i < 20; i++) {
-		lie_realms_begin(5000);
-		realm_start(&rogue, change_while_read, NULL);
-		realm_said(&rogue, 20000);
-		if (realm_balance(&rogue) || !lie_neighbour_lives(100 + i))
-			break;
-		lie_realms_end();
-	}
-	TAP_EQUAL(i, 20, "records that change while they are read, 20 attachments");
-}
-
 int main(void)
 {
 	const struct realm *const one[] = { &neighbour };
@@ -467,7 +411,6 @@ int main(void)
 	test_silence();
 	test_exec();
 	test_fork();
-	test_change();
 	realm_stop(&neighbour);
 	realm_rules(NULL, 0);
 	realm_end(&neighbour);

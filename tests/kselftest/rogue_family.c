@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rogue_family.c - a stack that lies about IPv6, and in transport mode; see rogue.c for the rest
+ * rogue_family.c - a stack that lies about IPv6, in transport mode, in UDP and with AH; see rogue.c for the rest
  *
- * In transport mode the packet's own header stands in front of ESP: what may be in it, and what may not be put there.
+ * In transport mode the packet's own header stands in front of ESP: what may be in it, and what may not be put there. In
+ * UDP and with AH the SPI and the number are elsewhere.
  */
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -91,6 +92,82 @@
 	X(167, PROTECT, HEADER, NONE, "another SPI", d->data[51] ^= 1) \
 	X(168, PROTECT, NUMBER, NONE, "another number", d->data[55] ^= 1)
 
+/* UDP at 20, ESP at 28 */
+#define ENCAP4(X) \
+	X(180, PROTECT, HEADER, NONE, "another source port", d->data[21] ^= 1) \
+	X(181, PROTECT, HEADER, NONE, "another destination port", d->data[23] ^= 1) \
+	X(182, PROTECT, HEADER, NONE, "no ports", memset(d->data + 20, 0, 4)) \
+	X(183, PROTECT, HEADER, NONE, "UDP's length lies", d->data[25]++) \
+	X(184, PROTECT, HEADER, NONE, "UDP of no length", (d->data[24] = 0, d->data[25] = 0)) \
+	X(185, PROTECT, HEADER, NONE, "UDP's header alone is its length", (d->data[24] = 0, d->data[25] = 8)) \
+	X(186, PROTECT, HEADER, NONE, "a checksum", d->data[27] = 1) \
+	X(187, PROTECT, HEADER, NONE, "ESP without UDP", d->data[9] = 50) \
+	X(188, PROTECT, HEADER, NONE, "ESP without UDP, where it would be", \
+	  (d->data[9] = 50, memmove(d->data + 20, d->data + 28, d->length - 28), d->data[3] -= 8, \
+	   lie_size(d, d->length - 8))) \
+	X(189, PROTECT, HEADER, NONE, "another SPI", d->data[31] ^= 1) \
+	X(190, PROTECT, HEADER, NONE, "a message of IKE", memset(d->data + 28, 0, 4)) \
+	X(191, PROTECT, NUMBER, NONE, "another number", d->data[35] ^= 1) \
+	X(192, PROTECT, NUMBER, NONE, "the number's upper half", d->data[32] ^= 1) \
+	X(193, PROTECT, HEADER, NONE, "nothing in UDP", \
+	  (d->data[2] = 0, d->data[3] = 28, d->data[24] = 0, d->data[25] = 8, lie_size(d, 28))) \
+	X(194, PROTECT, HEADER, NONE, "half of UDP's header", (d->data[2] = 0, d->data[3] = 24, lie_size(d, 24))) \
+	X(195, PROTECT, HEADER, NONE, "a byte to keep NAT alive", \
+	  (d->data[2] = 0, d->data[3] = 29, d->data[24] = 0, d->data[25] = 9, d->data[28] = 0xff, lie_size(d, 29))) \
+	X(196, PROTECT, HEADER, NONE, "another destination", d->data[19] ^= 1) \
+	X(197, PROTECT, HEADER, NONE, "the packet in clear", \
+	  (memcpy(d->data, t->data, t->length), lie_size(d, t->length))) \
+	X(198, PROTECT, LENGTH, NONE, "a packet longer than the bound", lie_size(d, t->length + 200)) \
+	X(199, UNPROTECT, NONE, INNER, "a source outside the rules", d->data[13] = 250) \
+	X(200, UNPROTECT, NONE, INNER, "a source of this host", memcpy(d->data + 12, "\12\11\0\1", 4)) \
+	X(201, UNPROTECT, LENGTH, NONE, "longer than what came", lie_size(d, 400))
+
+/* UDP at 40, ESP at 48 */
+#define ENCAP6(X) \
+	X(220, PROTECT, HEADER, NONE, "another source port", d->data[41] ^= 1) \
+	X(221, PROTECT, HEADER, NONE, "another destination port", d->data[43] ^= 1) \
+	X(222, PROTECT, HEADER, NONE, "UDP's length lies", d->data[45]++) \
+	X(223, PROTECT, HEADER, NONE, "a checksum of its own", d->data[47] = 1) \
+	X(224, PROTECT, HEADER, NONE, "ESP without UDP", d->data[6] = 50) \
+	X(225, PROTECT, HEADER, NONE, "another SPI", d->data[51] ^= 1) \
+	X(226, PROTECT, NUMBER, NONE, "another number", d->data[55] ^= 1) \
+	X(227, PROTECT, HEADER, NONE, "nothing in UDP", \
+	  (d->data[4] = 0, d->data[5] = 8, d->data[44] = 0, d->data[45] = 8, lie_size(d, 48))) \
+	X(228, PROTECT, HEADER, NONE, "half of UDP's header", (d->data[4] = 0, d->data[5] = 4, lie_size(d, 44))) \
+	X(229, UNPROTECT, NONE, INNER, "a source outside the rules", d->data[11] = 99)
+
+/* AH at 20, its SPI at 24 */
+#define AH4(X) \
+	X(240, PROTECT, HEADER, NONE, "another source", d->data[15] ^= 1) \
+	X(241, PROTECT, HEADER, NONE, "another destination", d->data[19] ^= 1) \
+	X(242, PROTECT, HEADER, NONE, "ESP instead of AH", d->data[9] = 50) \
+	X(243, PROTECT, HEADER, NONE, "the packet in clear", \
+	  (memcpy(d->data, t->data, t->length), lie_size(d, t->length))) \
+	X(244, PROTECT, HEADER, NONE, "another SPI", d->data[27] ^= 1) \
+	X(245, PROTECT, HEADER, NONE, "SPI and number where ESP has them", memmove(d->data + 20, d->data + 24, 8)) \
+	X(246, PROTECT, NUMBER, NONE, "another number", d->data[31] ^= 1) \
+	X(247, PROTECT, NUMBER, NONE, "the number's upper half", d->data[28] ^= 1) \
+	X(248, PROTECT, HEADER, NONE, "AH cut behind its SPI", (d->data[2] = 0, d->data[3] = 28, lie_size(d, 28))) \
+	X(249, PROTECT, HEADER, NONE, "IP options", d->data[0] = 0x46) \
+	X(250, PROTECT, HEADER, NONE, "a fragment", d->data[6] = 0x20) \
+	X(251, PROTECT, HEADER, NONE, "a length that lies", d->data[3]++) \
+	X(252, PROTECT, LENGTH, NONE, "a packet longer than the bound", lie_size(d, t->length + 200)) \
+	X(253, PROTECT, LENGTH, NONE, "two segments with one number", \
+	  (d->answer.segments = 2, d->answer.segment_len /= 2)) \
+	X(254, UNPROTECT, NONE, INNER, "a source outside the rules", d->data[13] = 250) \
+	X(255, UNPROTECT, NONE, INNER, "a source of this host", memcpy(d->data + 12, "\12\11\0\1", 4)) \
+	X(256, UNPROTECT, LENGTH, NONE, "longer than what came", lie_size(d, 400))
+
+/* AH at 40, its SPI at 44 */
+#define AH6(X) \
+	X(270, PROTECT, HEADER, NONE, "another destination", d->data[39] ^= 1) \
+	X(271, PROTECT, HEADER, NONE, "ESP instead of AH", d->data[6] = 50) \
+	X(272, PROTECT, HEADER, NONE, "another SPI", d->data[47] ^= 1) \
+	X(273, PROTECT, HEADER, NONE, "SPI and number where ESP has them", memmove(d->data + 40, d->data + 44, 8)) \
+	X(274, PROTECT, NUMBER, NONE, "another number", d->data[51] ^= 1) \
+	X(275, PROTECT, HEADER, NONE, "AH cut behind its SPI", (d->data[4] = 0, d->data[5] = 8, lie_size(d, 48))) \
+	X(276, UNPROTECT, NONE, INNER, "a source outside the rules", d->data[11] = 99)
+
 static void source(struct draft *d, unsigned int first, unsigned int second, unsigned int last)
 {
 	memset(d->data + 8, 0, 16);
@@ -116,12 +193,20 @@ TRANSPORT4(LIE_SPOIL)
 OPTIONS4(LIE_SPOIL)
 TRANSPORT6(LIE_SPOIL)
 OPTIONS6(LIE_SPOIL)
+ENCAP4(LIE_SPOIL)
+ENCAP6(LIE_SPOIL)
+AH4(LIE_SPOIL)
+AH6(LIE_SPOIL)
 
 static const struct lie tunnel6[] = { TUNNEL6(LIE_ENTRY) };
 static const struct lie transport4[] = { TRANSPORT4(LIE_ENTRY) };
 static const struct lie options4[] = { OPTIONS4(LIE_ENTRY) };
 static const struct lie transport6[] = { TRANSPORT6(LIE_ENTRY) };
 static const struct lie options6[] = { OPTIONS6(LIE_ENTRY) };
+static const struct lie encap4[] = { ENCAP4(LIE_ENTRY) };
+static const struct lie encap6[] = { ENCAP6(LIE_ENTRY) };
+static const struct lie ah4[] = { AH4(LIE_ENTRY) };
+static const struct lie ah6[] = { AH6(LIE_ENTRY) };
 
 #define SET(lies) lies, sizeof(lies) / sizeof((lies)[0])
 static const struct set {
@@ -135,6 +220,10 @@ static const struct set {
 	{ "IPv4 with options in transport mode", { .family = 4, .mode = IPSP_SA_TRANSPORT, .options = 1 }, SET(options4) },
 	{ "IPv6 in transport mode", { .family = 6, .mode = IPSP_SA_TRANSPORT, .options = 0 }, SET(transport6) },
 	{ "IPv6 with options in transport mode", { .family = 6, .mode = IPSP_SA_TRANSPORT, .options = 1 }, SET(options6) },
+	{ "IPv4 in UDP", { .family = 4, .mode = IPSP_SA_TUNNEL, .encap = 4500 }, SET(encap4) },
+	{ "IPv6 in UDP", { .family = 6, .mode = IPSP_SA_TUNNEL, .encap = 4500 }, SET(encap6) },
+	{ "IPv4 with AH", { .family = 4, .mode = IPSP_SA_TUNNEL, .protocol = IPSP_AH }, SET(ah4) },
+	{ "IPv6 with AH", { .family = 6, .mode = IPSP_SA_TUNNEL, .protocol = IPSP_AH }, SET(ah6) },
 };
 
 /* In transport mode there is one host at the other end. */

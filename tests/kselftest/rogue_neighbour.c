@@ -2,8 +2,9 @@
 /*
  * rogue_neighbour.c - a compartment that reaches for its neighbour's things, that floods, that will not end
  *
- * What is another's is not there for it. What it sends in masses is bounded and counted, and its neighbour's packets
- * go on meanwhile. Its memory is taken from it at a break, whoever else lives in that memory.
+ * What is another's is not there for it, be that another compartment's or another stack's of its own. What it sends in
+ * masses is bounded and counted, and its neighbour's packets go on meanwhile. Its memory is taken from it at a break,
+ * whoever else lives in that memory.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -13,6 +14,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -86,6 +88,136 @@ static void test_others(void)
 	for (i = 0; i < sizeof(lies) / sizeof(lies[0]); i++)
 		tap(lie_is_refused(&lies[i]), "%s", lies[i].what);
 	tap(lie_is_refused(&dead), "%s", dead.what);
+}
+
+/* ---- a ticket of another stack's ------------------------------------------------------------------------- */
+
+/* Two stacks of one compartment, and how far each is */
+static struct theft {
+	unsigned int type;		/* of the ticket that is stolen */
+	int late;			/* when its owner has answered it */
+	volatile unsigned int owner;	/* its index + 1; 0: there is none yet */
+	volatile int go, answered;
+	struct ticket ticket;
+} *theft;
+
+/* As its owner would answer it */
+static void steal(struct stack *s)
+{
+	struct draft d;
+
+	while (theft->late && !theft->answered)
+		usleep(1000);
+	stack_answer(s, &theft->ticket, &d);
+	stack_say(s, -stack_put(s, &d));
+	pause();
+}
+
+static void own(struct stack *s, const struct ticket *t)
+{
+	theft->ticket = *t;
+	theft->owner = s->index + 1;
+	while (!theft->go && !theft->late)
+		usleep(1000);
+}
+
+/* Whoever is dealt the ticket is its owner, the other one the thief. */
+static void owner_or_thief(struct stack *s, const void *unused)
+{
+	struct ticket t;
+	struct draft d;
+
+	(void)unused;
+	for (;;) {
+		if (theft->owner && theft->owner != s->index + 1)
+			steal(s);
+		if (!stack_peek(s, &t)) {
+			usleep(1000);
+			continue;
+		}
+		if (t.rec.type == theft->type && !theft->owner)
+			own(s, &t);
+		stack_answer(s, &t, &d);
+		if (stack_put(s, &d))
+			break;
+		theft->answered = t.rec.type == theft->type;
+	}
+}
+
+static void theft_begin(struct worker *w, unsigned int type, int late)
+{
+	const struct realm *const both[] = { &rogue, &neighbour };
+	unsigned int i;
+
+	memset(theft, 0, sizeof(*theft));
+	theft->type = type;
+	theft->late = late;
+	realm_begin_shared(&rogue, 20, 60000, 2, 0);
+	realm_rules(both, 2);
+	for (i = 0; i < 2; i++)
+		realm_join(&rogue, &w[i], i, owner_or_thief, NULL);
+	if (type == IPSP_REC_UNPROTECT)
+		wire_esp(&rogue, 1);
+	else
+		wire_datagram(rogue.net, 9);
+}
+
+static void theft_end(struct worker *w)
+{
+	const struct realm *const one[] = { &neighbour };
+
+	kill(w->pid, SIGKILL);
+	worker_wait(w);
+	realm_rules(one, 1);
+	realm_end(&rogue);
+}
+
+/* The thief is broken and killed; the owner's answer counts, once. */
+static void test_theft(const char *what, unsigned int type, int late)
+{
+	unsigned char packet[WORLD_PACKET_MAX];
+	struct worker w[2];
+	struct ipsp_event e;
+	struct ipsp_stats s;
+	unsigned int thief, left = 0, i;
+	__u64 drops = 0;
+	int status;
+
+	theft_begin(w, type, late);
+	e = realm_event(&rogue, 10000);
+	thief = theft->owner == 1;
+	tap(e.event == IPSP_EVENT_STACK_BROKEN && e.cause == IPSP_BROKEN_TICKET && e.stack == thief,
+	    "%s: event %u, cause %u, of the thief", what, e.event, e.cause);
+	status = worker_wait(&w[thief]);
+	tap(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "%s: it is killed", what);
+	if (!late)
+		TAP_EQUAL(lie_only_esp(), 0, "%s: nothing leaves by its word", what);
+	theft->go = 1;
+	for (; wire_next(packet, left ? 100 : type == IPSP_REC_UNPROTECT ? 500 : 10000); left++)
+		if (!wire_is_esp(&rogue, packet) || packet[27] != 1)
+			break;
+	TAP_EQUAL(left, type != IPSP_REC_UNPROTECT, "%s: the owner's answer leaves, once", what);
+	TAP_EQUAL(realm_balance(&rogue), 0, "%s: the ledger balances", what);
+	s = realm_stats(&rogue);
+	for (i = 1; i < IPSP_DROP_COUNT; i++)
+		drops += s.drop[i];
+	tap(s.counter[IPSP_COUNT_RELEASED] == 1 && !drops && s.counter[IPSP_COUNT_STACKS_BROKEN] == 1,
+	    "%s: one is released, none dropped, one stack broken", what);
+	TAP_EQUAL(realm_event(&rogue, 0).event, 0, "%s: the owner is not to blame", what);
+	tap(lie_neighbour_lives(64), "%s: the neighbour goes on", what);
+	theft_end(&w[!thief]);
+}
+
+static void test_thefts(void)
+{
+	theft = mmap(NULL, sizeof(*theft), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (theft == MAP_FAILED)
+		tap_give_up("shared memory");
+	test_theft("another stack's question", IPSP_REC_CLASSIFY, 0);
+	test_theft("another stack's packet out", IPSP_REC_PROTECT, 0);
+	test_theft("another stack's packet in", IPSP_REC_UNPROTECT, 0);
+	test_theft("another stack's packet out, when it has answered", IPSP_REC_PROTECT, 1);
+	test_theft("another stack's packet in, when it has answered", IPSP_REC_UNPROTECT, 1);
 }
 
 /* ---- notes ------------------------------------------------------------------------------------------------ */
@@ -322,6 +454,7 @@ int main(void)
 	realm_rules(one, 1);
 	realm_start(&neighbour, stack_honest, NULL);
 	test_others();
+	test_thefts();
 	for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
 		test_notes(&notes[i]);
 	test_events();

@@ -561,6 +561,9 @@ static void test_poison(void)
 	TAP_EQUAL(drops(), 1, "and nothing else is");
 	TAP_EQUAL(realm_poison(&realm, &p), EMSGSIZE, "it does not fit into less");
 	p.size = p.length;
+	p.data = 64;
+	TAP_EQUAL(realm_poison(&realm, &p), EFAULT, "nor where no memory is");
+	p.data = (uintptr_t)packet;
 	TAP_EQUAL(realm_poison(&realm, &p), 0, "it was kept");
 	TAP_EQUAL(p.ticket, e.count, "under its ticket");
 	tap(p.length == MAGIC && p.type == IPSP_REC_PROTECT && packet[0] == 0x45 && packet[19] == 7,

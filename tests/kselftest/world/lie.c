@@ -57,6 +57,8 @@ void lie_trigger(const struct lie *l)
 {
 	if (l->type == IPSP_REC_UNPROTECT)
 		wire_esp(&rogue, 1);
+	else if (l->segments)
+		wire_super(&rogue, l->host, l->segments);
 	else
 		wire_realm_datagram(&rogue, l->net, l->host);
 }

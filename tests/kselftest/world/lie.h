@@ -19,6 +19,7 @@ struct lie {
 	unsigned int type;		/* of the ticket it answers */
 	unsigned int net;		/* the packet goes to 10.(N+net).0.7 */
 	unsigned int host;
+	unsigned int segments;		/* of the super-packet that goes there; 0: it is a datagram */
 	unsigned int cause;		/* IPSP_BROKEN_*: 0, the attachment stands */
 	unsigned int drop;		/* IPSP_DROP_*; 0: none */
 	unsigned int drops;		/* a question's ticket and the packet behind it count each */

@@ -4,10 +4,12 @@
 #include "world.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -108,25 +110,37 @@ static void send_options(int fd, unsigned char family)
 		tap_give_up("options");
 }
 
-void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host)
+/* Payload in pieces of 200 bytes, to the host of a net; more than one: as a super-packet */
+static void send_pieces(const struct realm *r, unsigned int net, unsigned int host, unsigned int pieces)
 {
-	const unsigned int net = r->net + next;
 	struct sockaddr_in to4 = { .sin_family = AF_INET, .sin_port = htons(9),
 				   .sin_addr.s_addr = htonl(10u << 24 | net << 16 | host) };
 	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6, .sin6_port = htons(9),
 				    .sin6_addr.s6_addr = { 0xfd, 0, 0, (unsigned char)net } };
-	static const char payload[200];
-	const int is4 = r->kind.family == 4;
+	static const char payload[200 * 16];
+	const int is4 = r->kind.family == 4, piece = 200;
 	int fd = socket(is4 ? AF_INET : AF_INET6, SOCK_DGRAM, 0);
 
 	to6.sin6_addr.s6_addr[14] = (unsigned char)(host >> 8);
 	to6.sin6_addr.s6_addr[15] = (unsigned char)host;
 	if (r->kind.options)
 		send_options(fd, r->kind.family);
-	if (sendto(fd, payload, sizeof(payload), 0, is4 ? (void *)&to4 : (void *)&to6,
+	if (pieces > 1 && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &piece, sizeof(piece)))
+		tap_give_up("UDP_SEGMENT");
+	if (sendto(fd, payload, pieces * 200, 0, is4 ? (void *)&to4 : (void *)&to6,
 		   is4 ? sizeof(to4) : sizeof(to6)) < 0)
 		tap_give_up("sendto");
 	close(fd);
+}
+
+void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host)
+{
+	send_pieces(r, r->net + next, host, 1);
+}
+
+void wire_super(const struct realm *r, unsigned int host, unsigned int segments)
+{
+	send_pieces(r, r->net, host, segments);
 }
 
 static unsigned short header_sum(const unsigned char *h)
@@ -181,7 +195,7 @@ static void esp_udp(const struct realm *r, unsigned char *udp, unsigned int leng
 	memcpy(udp, words, sizeof(words));
 }
 
-void wire_esp(const struct realm *r, unsigned int number)
+int wire_try_esp(const struct realm *r, unsigned int number)
 {
 	unsigned char packet[300] = { 0 };
 	unsigned int at = r->kind.family == 4 ? esp_header4(r, packet) : esp_header6(r, packet);
@@ -192,7 +206,13 @@ void wire_esp(const struct realm *r, unsigned int number)
 	at += stack_numbered_at(r);
 	memcpy(packet + at, &r->in.spi, 4);
 	memcpy(packet + at + 4, &sequence, 4);
-	wire_write(packet, sizeof(packet));
+	return write(tun, packet, sizeof(packet)) == (ssize_t)sizeof(packet) ? 0 : errno;
+}
+
+void wire_esp(const struct realm *r, unsigned int number)
+{
+	if (wire_try_esp(r, number))
+		tap_give_up("a packet onto the wire");
 }
 
 unsigned int wire_next(unsigned char *packet, int ms)

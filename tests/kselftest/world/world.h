@@ -112,7 +112,10 @@ int realm_control(struct realm *r, struct ipsp_record *rec, int target);
 void wire_datagram(unsigned int net, unsigned int host);	/* we send one to 10.net.0.host */
 /* We send one as its kind is, to the host of the realm's net, or of the next one. */
 void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host);
+/* We send so many datagrams of 200 bytes as one super-packet; see world_offload(). */
+void wire_super(const struct realm *r, unsigned int host, unsigned int segments);
 void wire_esp(const struct realm *r, unsigned int number);	/* ESP (or AH) comes in from the other end */
+int wire_try_esp(const struct realm *r, unsigned int number);	/* the same: 0, or the errno of the wire's end */
 void wire_write(const void *packet, unsigned int length);	/* any packet comes in */
 /* The next packet of 10/8 or fd00::/16 that the host sends within so many ms: its length, 0: none. */
 unsigned int wire_next(unsigned char *packet, int ms);
