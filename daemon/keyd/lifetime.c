@@ -50,7 +50,7 @@ static void lifetime_check(struct keyd *k, struct keyd_sa *sa)
 	if (lifetime_is_over(now, l->hard_add_expires_seconds, l->hard_use_expires_seconds,
 			     lifetime_limit(l->hard_byte_limit), lifetime_limit(l->hard_packet_limit))) {
 		sa_told_expired(k, sa, true, 0);
-		sa_remove(k, sa);
+		removal_sa_promised(k, sa);
 	} else if (!sa->soft_told &&
 		   lifetime_is_over(now, l->soft_add_expires_seconds, l->soft_use_expires_seconds,
 				    lifetime_limit(l->soft_byte_limit), lifetime_limit(l->soft_packet_limit))) {
@@ -70,7 +70,7 @@ static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 
 int lifetime_timeout(const struct keyd *k)
 {
-	return lifetime_next((struct keyd *)k, NULL) ? 1000 : -1;
+	return lifetime_next((struct keyd *)k, NULL) || removal_waits((struct keyd *)k) ? 1000 : -1;
 }
 
 void lifetime_run(struct keyd *k)
@@ -82,6 +82,7 @@ void lifetime_run(struct keyd *k)
 	if (now == last)
 		return;
 	last = now;
+	removal_run(k);
 	while ((sa = lifetime_next(k, sa)))
 		lifetime_check(k, sa);
 }

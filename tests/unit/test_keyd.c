@@ -424,7 +424,13 @@ START_TEST(migration)
 	ck_assert_uint_eq(ntohl(sa->info.id.spi), 0x1001);
 	ck_assert_uint_eq(sa->before.bytes, 900);
 	ck_assert(sa->has_encap && sa->told_port == htons(4501) && sa->told_peer.a4 == htonl(0x0a090001));
+	manager_err = -ENOTCONN;				/* the old one is not taken away: it stays */
+	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -ENOTCONN);
+	ck_assert_int_eq(sa->state, SA_VALID);
+	ck_assert_uint_eq(ntohl(sa->info.id.daddr.a4), 0x0a090004);
+	ck_assert_uint_eq(sa->before.bytes, 900);
 	manager_err = -EINVAL;					/* neither the new nor the old one: it goes */
+	manager_errs_at = "state add";
 	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -EINVAL);
 	ck_assert_uint_eq(k.store->sas, 0);
 	ck_assert_int_eq(heard.multicasts, 0);
