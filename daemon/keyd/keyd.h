@@ -43,6 +43,8 @@
 #include "ipsec_port.h"
 
 #define KEYD_SA_DIR	33		/* XFRMA_SA_DIR of newer kernels */
+#define KEYD_SA_IN	1
+#define KEYD_SA_OUT	2
 #define KEYD_ENCAP_ESPINTCP 7		/* TCP_ENCAP_ESPINTCP of the kernel's own header */
 #define KEYD_ATTR_MAX	KEYD_SA_DIR
 #define KEYD_BYTES_MAX	640		/* of an algorithm or an ESN window, name included */

@@ -151,7 +151,7 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 	if (sa->direction) {
 		compartment_word(w, "dir");
-		compartment_word(w, sa->direction == 1 ? "in" : "out");
+		compartment_word(w, sa->direction == KEYD_SA_IN ? "in" : "out");
 	}
 }
 

@@ -88,6 +88,22 @@ START_TEST(state_malformed)
 }
 END_TEST
 
+START_TEST(state_direction)
+{
+	__u8 i, direction[] = { 0, 1, 2, 3, 255 };
+
+	for (i = 0; i < sizeof(direction); i++) {
+		xfrm_state(XFRM_MSG_NEWSA, 0x1001u + i);
+		xfrm_aead("rfc4106(gcm(aes))", 160);
+		xfrm_attribute(KEYD_SA_DIR, &direction[i], 1);
+		ck_assert_int_eq(send_it(), i == 1 || i == 2 ? 0 : -ERANGE);
+		ck_assert_int_eq(heard.has_text, i != 1 && i != 2);
+		if (i == 1 || i == 2)
+			ck_assert_ptr_nonnull(strstr(words, i == 1 ? " dir in " : " dir out "));
+	}
+}
+END_TEST
+
 START_TEST(state_larval)
 {
 	struct xfrm_userspi_info *p = xfrm_begin(XFRM_MSG_ALLOCSPI, sizeof(*p));
@@ -504,6 +520,7 @@ int main(void)
 	tcase_add_test(c, state_life);
 	tcase_add_test(c, state_refused_by_the_manager);
 	tcase_add_test(c, state_malformed);
+	tcase_add_test(c, state_direction);
 	tcase_add_test(c, state_larval);
 	tcase_add_test(c, state_use);
 	tcase_add_test(c, state_moved);
