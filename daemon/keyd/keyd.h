@@ -263,7 +263,8 @@ __u32 sa_window_size(const struct keyd_sa *sa);
 int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r);
 int sa_words_delete(struct keyd *k, const struct keyd_sa *sa);
 bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa);
-void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
+int sa_words_update(struct keyd *k, const struct keyd_sa *sa, struct request *r);	/* its counts begin anew */
+int sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
 int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request *r);
 int policy_words_delete(struct keyd *k, const struct keyd_policy *p);
 
@@ -330,6 +331,9 @@ void removal_run(struct keyd *k);
 bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l);
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
+/* A manager tells that one has met a limit, and what it had counted then; it may be gone there already. */
+void lifetime_met(struct keyd *k, const struct keyd_compartment *c, const char *destination, __be32 spi,
+		  const struct xfrm_lifetime_cur *counted);
 
 /* mapping.c */
 void mapping_begin(struct keyd_sa *sa);		/* an SA that comes from where its address and ports say */

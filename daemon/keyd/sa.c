@@ -244,6 +244,29 @@ static bool sa_changes_encap(struct request *r, const struct keyd_sa *sa, int *e
 	return to->encap_sport != sa->encap.encap_sport || to->encap_dport != sa->encap.encap_dport;
 }
 
+/* Limits in the compartment are a handle's: there it is another one, with the same key, numbers and counts. */
+static int sa_change_limits(struct request *r, struct keyd_sa *sa, const struct xfrm_lifetime_cfg *to)
+{
+	const struct xfrm_lifetime_cfg *is = &sa->info.lft;
+	struct keyd_sa other;
+	int err = 0;
+
+	if (is->soft_byte_limit != to->soft_byte_limit || is->hard_byte_limit != to->hard_byte_limit ||
+	    is->soft_packet_limit != to->soft_packet_limit || is->hard_packet_limit != to->hard_packet_limit) {
+		sa_words_usage(r->k, sa);
+		other = *sa;
+		other.info.lft = *to;
+		other.before = sa->info.curlft;
+		err = sa_words_update(r->k, &other, r);
+		if (!err)
+			sa->before = other.before;
+		explicit_bzero(&other, sizeof(other));
+	}
+	if (!err)
+		sa->info.lft = *to;
+	return err;
+}
+
 /* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
 static int sa_change(struct request *r, struct keyd_sa *sa)
 {
@@ -254,14 +277,16 @@ static int sa_change(struct request *r, struct keyd_sa *sa)
 		return err;
 	memset(&asked, 0, sizeof(asked));
 	take_all(&asked, r);
-	sa->info.lft = asked.info.lft;
-	store_named(r->k, sa);
-	sa->soft_told = 0;
-	if (asked.if_id)
-		sa->if_id = asked.if_id;
-	sa_told(r, &asked, r->head->nlmsg_type);	/* as the kernel: what was asked for */
+	err = sa_change_limits(r, sa, &asked.info.lft);
+	if (!err) {
+		store_named(r->k, sa);
+		sa->soft_told = 0;
+		if (asked.if_id)
+			sa->if_id = asked.if_id;
+		sa_told(r, &asked, r->head->nlmsg_type);	/* as the kernel: what was asked for */
+	}
 	explicit_bzero(&asked, sizeof(asked));
-	return 0;
+	return err;
 }
 
 int sa_new(struct request *r)
@@ -605,8 +630,11 @@ void sa_recover(struct keyd *k)
 			sa->state = SA_VALID;
 		if (sa->state == SA_VALID && hand_added(k, sa))
 			recover_larval(k, sa);
-		if (sa->state == SA_CHANGING || sa->state == SA_ENDING ||
-		    (sa->state == SA_VALID && !sa_words_is_there(k, sa)))
+		if (sa->state == SA_VALID && !sa_words_is_there(k, sa)) {	/* it has met its limit, or was taken away */
+			relay_multicast(k, XFRMNLGRP_EXPIRE, sa_message_expire(sa, true, 0));
+			sa->state = SA_ENDING;
+		}
+		if (sa->state == SA_CHANGING || sa->state == SA_ENDING)
 			removal_sa_in_pass(k, sa);
 	}
 }
