@@ -100,7 +100,7 @@ struct keyd_sa {
 
 struct keyd_policy {
 	__u32 state;			/* as an SA's; never larval */
-	__u32 soft_told;
+	__u32 soft_told;		/* seconds, when the soft expiry was told last */
 	uint64_t id;
 	char compartment[IPSP_NAME_MAX];	/* where it lies */
 	struct xfrm_userpolicy_info info;
@@ -277,6 +277,7 @@ int policy_dump(struct request *r);
 int policy_default_get(struct request *r);
 int policy_default_set(struct request *r);
 void policy_recover(struct keyd *k);
+void policy_told_expired(struct keyd *k, const struct keyd_policy *p, bool hard, __u32 portid);
 struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector);
 void policy_take(struct keyd_policy *p, const struct request *r, const struct xfrm_userpolicy_info *info);
 /* policy_verify.c */
@@ -286,6 +287,7 @@ bool policy_is_sub(const struct request *r);
 /* policy_message.c */
 /* Asks for the use of the SAs that serve p; messages tell what was known last. */
 void policy_read_use(struct keyd *k, const struct keyd_policy *p);
+__u64 policy_use_time(struct keyd *k, const struct keyd_policy *p);	/* as was known last; 0: never */
 struct nl_msg *policy_message_deleted(struct keyd *k, const struct keyd_policy *p, bool by_index, __u32 portid, __u32 seq);
 void policy_message_attributes(struct nl_msg *m, const struct keyd_policy *p);	/* templates, type, mark, if_id */
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
@@ -329,6 +331,7 @@ void removal_run(struct keyd *k);
 
 /* lifetime.c */
 bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l);
+bool lifetime_is_timed(const struct xfrm_lifetime_cfg *l);	/* in seconds */
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
 /* A manager tells that one has met a limit, and what it had counted then; it may be gone there already. */

@@ -22,6 +22,12 @@ bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l)
 	       l->hard_packet_limit != XFRM_INF;
 }
 
+bool lifetime_is_timed(const struct xfrm_lifetime_cfg *l)
+{
+	return l->soft_add_expires_seconds || l->hard_add_expires_seconds || l->soft_use_expires_seconds ||
+	       l->hard_use_expires_seconds;
+}
+
 static bool lifetime_needs_use(const struct xfrm_lifetime_cfg *l)
 {
 	return l->soft_use_expires_seconds || l->hard_use_expires_seconds || l->soft_byte_limit != XFRM_INF ||
@@ -106,6 +112,41 @@ void lifetime_met(struct keyd *k, const struct keyd_compartment *c, const char *
 	lifetime_check(k, sa);		/* as it is by now */
 }
 
+/* ---- policies: seconds only, as in the kernel; of use, since the last one ----------------------- */
+
+#define LIFETIME_SOFT_AGAIN 30		/* seconds: a soft expiry is told again until somebody does something */
+
+static void lifetime_check_policy(struct keyd *k, struct keyd_policy *p)
+{
+	const struct xfrm_lifetime_cfg *l = &p->info.lft;
+	struct xfrm_lifetime_cur now = p->info.curlft;
+	__u32 seconds = (__u32)time(NULL);
+	struct keyd_policy copy = *p;
+
+	if (p->templates && (l->soft_use_expires_seconds || l->hard_use_expires_seconds))
+		policy_read_use(k, p);
+	now.use_time = policy_use_time(k, p) ?: now.add_time;
+	if (lifetime_is_over(&now, l->hard_add_expires_seconds, l->hard_use_expires_seconds, XFRM_INF, XFRM_INF)) {
+		removal_policy_promised(k, p);
+		policy_told_expired(k, &copy, true, 0);
+	} else if (seconds - p->soft_told >= LIFETIME_SOFT_AGAIN &&
+		   lifetime_is_over(&now, l->soft_add_expires_seconds, l->soft_use_expires_seconds, XFRM_INF, XFRM_INF)) {
+		policy_told_expired(k, p, false, 0);
+		p->soft_told = seconds;
+	}
+}
+
+static void lifetime_check_policies(struct keyd *k)
+{
+	struct keyd_policy *p = NULL;
+
+	while ((p = store_find_watched_policy(k, p)))
+		if (p->state == SA_VALID && lifetime_is_timed(&p->info.lft))
+			lifetime_check_policy(k, p);
+}
+
+/* ---- each second --------------------------------------------------------------------------------- */
+
 static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 {
 	while ((at = store_find_watched(k, at)))
@@ -117,7 +158,9 @@ static struct keyd_sa *lifetime_next(struct keyd *k, struct keyd_sa *at)
 
 int lifetime_timeout(const struct keyd *k)
 {
-	return lifetime_next((struct keyd *)k, NULL) || removal_waits((struct keyd *)k) ? 1000 : -1;
+	struct keyd *all = (struct keyd *)k;
+
+	return lifetime_next(all, NULL) || removal_waits(all) || store_find_watched_policy(all, NULL) ? 1000 : -1;
 }
 
 void lifetime_run(struct keyd *k)
@@ -132,4 +175,5 @@ void lifetime_run(struct keyd *k)
 	removal_run(k);
 	while ((sa = lifetime_next(k, sa)))
 		lifetime_check(k, sa);
+	lifetime_check_policies(k);
 }

@@ -268,13 +268,13 @@ int policy_dump(struct request *r)
 
 /* ---- POLEXPIRE ---------------------------------------------------------------------------- */
 
-static void policy_told_expired(struct request *r, const struct keyd_policy *p, bool hard)
+void policy_told_expired(struct keyd *k, const struct keyd_policy *p, bool hard, __u32 portid)
 {
-	struct nl_msg *m = policy_message(r->k, p, XFRM_MSG_POLEXPIRE, r->head->nlmsg_pid, 0, 0);
+	struct nl_msg *m = policy_message(k, p, XFRM_MSG_POLEXPIRE, portid, 0, 0);
 	struct xfrm_user_polexpire *e = nlmsg_data(nlmsg_hdr(m));
 
 	e->hard = hard;
-	relay_multicast(r->k, XFRMNLGRP_EXPIRE, m);
+	relay_multicast(k, XFRMNLGRP_EXPIRE, m);
 }
 
 int policy_expire(struct request *r)
@@ -299,7 +299,7 @@ int policy_expire(struct request *r)
 	err = e->hard ? removal_policy(r, p) : 0;
 	hand_decide(r->k, err);
 	if (!err)
-		policy_told_expired(r, &copy, e->hard);
+		policy_told_expired(r->k, &copy, e->hard, r->head->nlmsg_pid);
 	return err;
 }
 

@@ -16,7 +16,7 @@ static bool policy_is_served_by(const struct keyd_policy *p, const struct keyd_s
 }
 
 /* When it was last used: as its SAs were. */
-static __u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
+__u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
 {
 	struct keyd_sa *at = NULL;
 	__u64 last = 0;

@@ -130,7 +130,7 @@ void store_named_policy(struct keyd *k, const struct keyd_policy *p)
 	selectors[at] = store_sum(&p->info.sel);
 	indices[at] = p->info.index;
 	policy_noted(at, 1);
-	bit_put(watched_policies, at, p->state == SA_ENDING);
+	bit_put(watched_policies, at, p->state == SA_ENDING || lifetime_is_timed(&p->info.lft));
 }
 
 /* The end of each entry, too, is looked at: so the pages that hold keys are mapped, and nobody's but ours. */
