@@ -86,7 +86,7 @@ static void answer_text(struct text *t, const struct dissent *d, unsigned i)
 
 static void dissent_text(struct text *t, const struct dissent *d)
 {
-	text_add(t, "ipsec-port compartment %s %s ticket %llu %s handle %u: ", d->about.name, d->builds,
+	text_add(t, "ipsec-port compartment %s, now with %s: ticket %llu %s handle %u: ", d->about.name, d->builds,
 		 (unsigned long long)d->about.ticket, dissent_type(d), d->about.handle);
 	if (d->about.stack < IPSP_STACKS_MAX)
 		text_add(t, "stack %u was outvoted", d->about.stack);

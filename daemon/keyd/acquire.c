@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * acquire.c - what a compartment needs an SA for, as ACQUIRE to the IKE daemons
+ * acquire.c - what a compartment tells: what it needs an SA for, as ACQUIRE to the IKE daemons; limits that were met
  *
  * A second port of each, on which a request is always out: the manager replies when there is something. As in the
  * kernel a larval SA without SPI stands for the exchange: while it is there the same is not asked again, a new SA of
@@ -146,11 +146,15 @@ static void acquire_ask(struct keyd *k, const struct keyd_compartment *c, const 
 
 void acquire_line(struct keyd *k, const struct keyd_compartment *c, const char *line)
 {
+	unsigned long long bytes, packets;
 	struct wanted w = { 0 };
+	unsigned int spi;
 
 	if (sscanf(line, "policy %u src %45s dst %45s proto %u ports %u sport %u dport %u dev %u if_id %u mark %u",
 		   &w.policy, w.src, w.dst, &w.proto, &w.ports, &w.sport, &w.dport, &w.dev, &w.if_id, &w.mark) == 10)
 		acquire_ask(k, c, &w);
+	else if (sscanf(line, "expired dst %45s spi %x bytes %llu packets %llu", w.dst, &spi, &bytes, &packets) == 4)
+		lifetime_met(k, c, w.dst, htonl(spi), &(struct xfrm_lifetime_cur){ .bytes = bytes, .packets = packets });
 }
 
 /* ---- the port ----------------------------------------------------------------------------- */

@@ -87,6 +87,8 @@ static int compartment_try(struct keyd *k, struct keyd_compartment *c, struct co
 {
 	int err = !c ? -ENOENT : compartment_is_silent(c, flags) ? -ETIMEDOUT : compartment_open(k, c);
 
+	if (c)
+		c->has_gone = err == -ENOENT;
 	if (err)
 		return err;
 	reply->next = 0;

@@ -64,7 +64,7 @@ void hand_over(struct keyd *k)
 
 /* ---- a successor ------------------------------------------------------------------------- */
 
-static bool hand_is_whole(struct keyd *k)
+bool hand_is_whole(struct keyd *k)
 {
 	const struct ipsp_xfrm *x = hand_message(k);
 

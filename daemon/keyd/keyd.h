@@ -16,6 +16,7 @@
  *   migrate      MIGRATE
  *   aevent       NEWAE, GETAE
  *   info         counts of both databases
+ *   removal      what goes, at once or when its manager takes it away
  *   lifetime     what expires by time, bytes, packets
  *   label        security contexts
  *   mapping      what comes from behind a NAT that gave it another name
@@ -42,6 +43,8 @@
 #include "ipsec_port.h"
 
 #define KEYD_SA_DIR	33		/* XFRMA_SA_DIR of newer kernels */
+#define KEYD_SA_IN	1
+#define KEYD_SA_OUT	2
 #define KEYD_ENCAP_ESPINTCP 7		/* TCP_ENCAP_ESPINTCP of the kernel's own header */
 #define KEYD_ATTR_MAX	KEYD_SA_DIR
 #define KEYD_BYTES_MAX	640		/* of an algorithm or an ESN window, name included */
@@ -55,7 +58,11 @@
 
 /* ---- the store ---------------------------------------------------------------------- */
 
-enum sa_state { SA_NONE, SA_LARVAL, SA_CHANGING, SA_VALID };
+/*
+ * LEAVING: its manager is asked to take it away, and may refuse. ENDING: it goes, and is there only until its manager has
+ * taken it away.
+ */
+enum sa_state { SA_NONE, SA_LARVAL, SA_CHANGING, SA_VALID, SA_LEAVING, SA_ENDING };
 
 struct keyd_bytes {
 	__u32 size;			/* 0: not given */
@@ -92,8 +99,8 @@ struct keyd_sa {
 };
 
 struct keyd_policy {
-	__u32 state;			/* SA_NONE, SA_CHANGING, SA_VALID */
-	__u32 soft_told;
+	__u32 state;			/* as an SA's; never larval */
+	__u32 soft_told;		/* seconds, when the soft expiry was told last */
 	uint64_t id;
 	char compartment[IPSP_NAME_MAX];	/* where it lies */
 	struct xfrm_userpolicy_info info;
@@ -130,6 +137,10 @@ struct keyd_compartment {
 	int acquire;			/* the same, with a request that waits; -1: not open */
 	int64_t acquire_retry;		/* seconds, when to try again */
 	int64_t silent_until;		/* the same: its manager did not reply */
+	bool has_gone;			/* as it was asked last: there is no such compartment */
+	int removal_err;		/* how its manager took it, in that pass; */
+	uint64_t removal_pass;
+	int64_t removal_at;		/* seconds, when what waits is tried again */
 };
 
 /* A line of the file of places: each condition that is given must be met. */
@@ -151,6 +162,7 @@ struct keyd {
 	struct keyd_place place[KEYD_PLACES_MAX];
 	__u32 compartments, places;
 	struct keyd_store *store;
+	uint64_t removal_pass;		/* of what is taken away together */
 	bool labels;			/* a security module here labels sockets */
 	bool over;
 };
@@ -178,6 +190,7 @@ struct ipsp_xfrm *hand_message(struct keyd *k);
 void hand_decide(struct keyd *k, int err);	/* in front of what cannot be taken back; the first one counts */
 void hand_over(struct keyd *k);			/* it was answered */
 void hand_recover(struct keyd *k);		/* after the databases */
+bool hand_is_whole(struct keyd *k);			/* a predecessor had one */
 bool hand_added(struct keyd *k, const struct keyd_sa *sa);	/* what was decided is that it is there */
 bool hand_put(struct keyd *k, const struct keyd_policy *p);
 bool hand_migrates(struct keyd *k);
@@ -198,13 +211,14 @@ struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
 struct keyd_policy *store_new_policy(struct keyd *k);
 void store_free_sa(struct keyd *k, struct keyd_sa *sa);
 void store_free_policy(struct keyd *k, struct keyd_policy *p);
-/* Once its SPI, its reqid and its limits are written; the next one of that SPI behind `after` (NULL: the first). */
+/* Once its SPI, its reqid, its limits and that it is ENDING are written; the next one of that SPI behind `after` (NULL: the first). */
 void store_named(struct keyd *k, const struct keyd_sa *sa);
 struct keyd_sa *store_find_spi(struct keyd *k, __be32 spi, const struct keyd_sa *after);
 struct keyd_sa *store_find_reqid(struct keyd *k, __u32 reqid, const struct keyd_sa *after);	/* 0: all */
 struct keyd_sa *store_find_larval(struct keyd *k, const struct keyd_sa *after);
 struct keyd_sa *store_find_watched(struct keyd *k, const struct keyd_sa *after);	/* and some that need not be */
-/* Once its selector and its index are written; the next one that may be it. */
+struct keyd_policy *store_find_watched_policy(struct keyd *k, const struct keyd_policy *after);
+/* Once its selector, its index, its limits and that it is ENDING are written; the next one that may be it. */
 void store_named_policy(struct keyd *k, const struct keyd_policy *p);
 __u32 store_sum(const struct xfrm_selector *s);
 struct keyd_policy *store_find_selector(struct keyd *k, __u32 sum, const struct keyd_policy *after);
@@ -223,7 +237,6 @@ int sa_expire(struct request *r);
 int sa_dump(struct request *r);
 struct keyd_sa *sa_find(struct keyd *k, const struct xfrm_mark *mark, const xfrm_address_t *daddr,
 			__be32 spi, __u8 proto, __u16 family);
-void sa_remove(struct keyd *k, struct keyd_sa *sa);	/* here and in the compartment */
 void sa_told_expired(struct keyd *k, struct keyd_sa *sa, bool hard, __u32 portid);
 void sa_recover(struct keyd *k);
 bool address_equal(const xfrm_address_t *a, const xfrm_address_t *b, __u16 family);
@@ -250,7 +263,8 @@ __u32 sa_window_size(const struct keyd_sa *sa);
 int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r);
 int sa_words_delete(struct keyd *k, const struct keyd_sa *sa);
 bool sa_words_is_there(struct keyd *k, const struct keyd_sa *sa);
-void sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
+int sa_words_update(struct keyd *k, const struct keyd_sa *sa, struct request *r);	/* its counts begin anew */
+int sa_words_usage(struct keyd *k, struct keyd_sa *sa);	/* into info, replay, last_used, peer */
 int policy_words_set(struct keyd *k, const struct keyd_policy *p, struct request *r);
 int policy_words_delete(struct keyd *k, const struct keyd_policy *p);
 
@@ -263,6 +277,7 @@ int policy_dump(struct request *r);
 int policy_default_get(struct request *r);
 int policy_default_set(struct request *r);
 void policy_recover(struct keyd *k);
+void policy_told_expired(struct keyd *k, const struct keyd_policy *p, bool hard, __u32 portid);
 struct keyd_policy *policy_of_selector(const struct request *r, __u8 dir, const struct xfrm_selector *selector);
 void policy_take(struct keyd_policy *p, const struct request *r, const struct xfrm_userpolicy_info *info);
 /* policy_verify.c */
@@ -272,6 +287,8 @@ bool policy_is_sub(const struct request *r);
 /* policy_message.c */
 /* Asks for the use of the SAs that serve p; messages tell what was known last. */
 void policy_read_use(struct keyd *k, const struct keyd_policy *p);
+__u64 policy_use_time(struct keyd *k, const struct keyd_policy *p);	/* as was known last; 0: never */
+struct nl_msg *policy_message_deleted(struct keyd *k, const struct keyd_policy *p, bool by_index, __u32 portid, __u32 seq);
 void policy_message_attributes(struct nl_msg *m, const struct keyd_policy *p);	/* templates, type, mark, if_id */
 struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16 type, __u32 portid,
 			      __u32 seq, int flags);
@@ -296,10 +313,30 @@ int info_sad(struct request *r);
 int info_spd(struct request *r);
 int info_spd_set(struct request *r);
 
+/* removal.c */
+/* Of a request: 0, decided and free; or refused with r's text, and it is as it was. */
+int removal_sa(struct request *r, struct keyd_sa *sa);
+int removal_policy(struct request *r, struct keyd_policy *p);
+/* Not to be refused: 0, and free; or ENDING, and why. */
+int removal_sa_promised(struct keyd *k, struct keyd_sa *sa);
+int removal_policy_promised(struct keyd *k, struct keyd_policy *p);
+/* Of several: a manager that refused one is not asked about the others. */
+void removal_begin(struct keyd *k);
+int removal_sa_in_pass(struct keyd *k, struct keyd_sa *sa);
+int removal_policy_in_pass(struct keyd *k, struct keyd_policy *p);
+int removal_fail(struct request *r, const char *compartment, int err);	/* err, with r's text */
+int removal_fail_flush(struct request *r, int err);
+bool removal_waits(struct keyd *k);		/* something is ENDING */
+void removal_run(struct keyd *k);
+
 /* lifetime.c */
 bool lifetime_is_limited(const struct xfrm_lifetime_cfg *l);
+bool lifetime_is_timed(const struct xfrm_lifetime_cfg *l);	/* in seconds */
 int lifetime_timeout(const struct keyd *k);		/* ms; -1: nothing runs */
 void lifetime_run(struct keyd *k);
+/* A manager tells that one has met a limit, and what it had counted then; it may be gone there already. */
+void lifetime_met(struct keyd *k, const struct keyd_compartment *c, const char *destination, __be32 spi,
+		  const struct xfrm_lifetime_cur *counted);
 
 /* mapping.c */
 void mapping_begin(struct keyd_sa *sa);		/* an SA that comes from where its address and ports say */

@@ -118,9 +118,15 @@ static int migrate_sa(struct request *r, struct migration *g, int i, bool back)
 	int err;
 
 	sa_words_usage(r->k, sa);
-	sa->before = sa->info.curlft;
 	sa->state = SA_CHANGING;
-	sa_words_delete(r->k, sa);
+	err = sa_words_delete(r->k, sa);
+	if (err && err != -ESRCH) {		/* it is where it was */
+		sa->state = SA_VALID;
+		if (!back)
+			g->sa[i] = NULL;
+		return err;
+	}
+	sa->before = sa->info.curlft;
 	migrate_encap(g, i, back);
 	migrate_name(sa, &g->to[i], back);
 	err = sa_words_add(r->k, sa, r);
@@ -129,12 +135,12 @@ static int migrate_sa(struct request *r, struct migration *g, int i, bool back)
 	return err;
 }
 
-/* One that cannot be had back has gone: fail closed. */
+/* One that cannot be had back goes: fail closed. */
 static void migrate_back(struct request *r, struct migration *g, int count)
 {
 	while (count--)
 		if (g->sa[count] && migrate_sa(r, g, count, true))
-			store_free_sa(r->k, g->sa[count]);
+			removal_sa_promised(r->k, g->sa[count]);
 }
 
 static int migrate_sas(struct request *r, struct migration *g)
@@ -243,7 +249,7 @@ int migrate_new(struct request *r)
 		return err;
 	g.encap = r->attr[XFRMA_ENCAP] ? nla_data(r->attr[XFRMA_ENCAP]) : NULL;
 	g.policy = policy_of_selector(r, id->dir, &id->sel);
-	if (!g.policy)
+	if (!g.policy || g.policy->state == SA_ENDING)
 		return request_fail(r, -ENOENT, "Target policy not found");
 	err = migrate_sas(r, &g);
 	if (err)

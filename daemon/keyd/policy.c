@@ -30,12 +30,16 @@ static bool policy_is(const struct keyd_policy *p, const struct wanted *w)
 static struct keyd_policy *policy_find(struct keyd *k, const struct wanted *w)
 {
 	__u32 sum = store_sum(&w->selector);
-	struct keyd_policy *at = NULL;
+	struct keyd_policy *at = NULL, *ending = NULL;
 
-	while (!w->is_sub && (at = w->index ? store_find_index(k, w->index, at) : store_find_selector(k, sum, at)))
-		if (policy_is(at, w))
+	while (!w->is_sub && (at = w->index ? store_find_index(k, w->index, at) : store_find_selector(k, sum, at))) {
+		if (!policy_is(at, w))
+			continue;
+		if (at->state != SA_ENDING)
 			return at;
-	return NULL;
+		ending = at;
+	}
+	return ending;
 }
 
 static struct keyd_policy *policy_by_index(struct keyd *k, __u32 index)
@@ -124,8 +128,9 @@ static void policy_told(struct request *r, const struct keyd_policy *p, __u16 ty
 static void policy_replaced(struct keyd *k, struct keyd_policy *old, const struct keyd_policy *by)
 {
 	if (strcmp(old->compartment, by->compartment))
-		policy_words_delete(k, old);
-	store_free_policy(k, old);
+		removal_policy_promised(k, old);
+	else
+		store_free_policy(k, old);
 }
 
 /* In force at once, the old one is then taken away: between the two it may lie in two compartments, never in none. */
@@ -169,31 +174,17 @@ int policy_new(struct request *r)
 	policy_wanted(r, &w, info->dir, 0, &info->sel);
 	w.mark.v &= w.mark.m;
 	old = policy_find(r->k, &w);
-	if (old && r->head->nlmsg_type == XFRM_MSG_NEWPOLICY)
+	if (old && old->state != SA_ENDING && r->head->nlmsg_type == XFRM_MSG_NEWPOLICY)
 		return -EEXIST;
 	return policy_put(r, old);
 }
 
 /* ---- deleting and telling ---------------------------------------------------------------- */
 
-static void policy_remove(struct keyd *k, struct keyd_policy *p)
-{
-	p->state = SA_CHANGING;
-	policy_words_delete(k, p);
-	store_free_policy(k, p);
-}
-
 static void policy_told_deleted(struct request *r, const struct keyd_policy *p, bool by_index)
 {
-	struct nl_msg *m = policy_message(r->k, p, XFRM_MSG_DELPOLICY, r->head->nlmsg_pid, r->head->nlmsg_seq, 0);
-	struct xfrm_userpolicy_id *id = nlmsg_data(nlmsg_hdr(m));
-
-	id->dir = p->info.dir;
-	if (by_index)
-		id->index = p->info.index;
-	else
-		id->sel = p->info.sel;
-	relay_multicast(r->k, XFRMNLGRP_POLICY, m);
+	relay_multicast(r->k, XFRMNLGRP_POLICY,
+			policy_message_deleted(r->k, p, by_index, r->head->nlmsg_pid, r->head->nlmsg_seq));
 }
 
 int policy_get(struct request *r)
@@ -221,10 +212,10 @@ int policy_get(struct request *r)
 		return 0;
 	}
 	copy = *p;
-	hand_decide(r->k, 0);
-	policy_remove(r->k, p);
-	policy_told_deleted(r, &copy, id->index);
-	return 0;
+	err = removal_policy(r, p);
+	if (!err)
+		policy_told_deleted(r, &copy, id->index);
+	return err;
 }
 
 int policy_flush(struct request *r)
@@ -232,14 +223,16 @@ int policy_flush(struct request *r)
 	struct keyd_policy *at = store_policies(r->k);
 	__u32 i = policy_is_sub(r) ? 0 : r->k->store->policies;
 	struct nl_msg *m;
-	int count = 0, err = policy_verify_type(r);
+	int count = 0, err = policy_verify_type(r), refused;
 
 	if (err)
 		return err;
+	removal_begin(r->k);
 	while (i--) {				/* the last first: lists are not moved for each */
 		if (!at[i].state)
 			continue;
-		policy_remove(r->k, &at[i]);
+		refused = removal_policy_in_pass(r->k, &at[i]);
+		err = err ?: refused;
 		count++;
 	}
 	if (!count)
@@ -248,7 +241,7 @@ int policy_flush(struct request *r)
 	nlmsg_put(m, r->head->nlmsg_pid, r->head->nlmsg_seq, XFRM_MSG_FLUSHPOLICY, 0, 0);
 	nla_put(m, XFRMA_POLICY_TYPE, sizeof(struct xfrm_userpolicy_type), &(struct xfrm_userpolicy_type){ 0 });
 	relay_multicast(r->k, XFRMNLGRP_POLICY, m);
-	return 0;
+	return err ? removal_fail_flush(r, err) : 0;
 }
 
 int policy_dump(struct request *r)
@@ -275,13 +268,13 @@ int policy_dump(struct request *r)
 
 /* ---- POLEXPIRE ---------------------------------------------------------------------------- */
 
-static void policy_told_expired(struct request *r, const struct keyd_policy *p, bool hard)
+void policy_told_expired(struct keyd *k, const struct keyd_policy *p, bool hard, __u32 portid)
 {
-	struct nl_msg *m = policy_message(r->k, p, XFRM_MSG_POLEXPIRE, r->head->nlmsg_pid, 0, 0);
+	struct nl_msg *m = policy_message(k, p, XFRM_MSG_POLEXPIRE, portid, 0, 0);
 	struct xfrm_user_polexpire *e = nlmsg_data(nlmsg_hdr(m));
 
 	e->hard = hard;
-	relay_multicast(r->k, XFRMNLGRP_EXPIRE, m);
+	relay_multicast(k, XFRMNLGRP_EXPIRE, m);
 }
 
 int policy_expire(struct request *r)
@@ -303,11 +296,11 @@ int policy_expire(struct request *r)
 	if (!p)
 		return -ENOENT;
 	copy = *p;
-	hand_decide(r->k, 0);
-	if (e->hard)
-		policy_remove(r->k, p);
-	policy_told_expired(r, &copy, e->hard);
-	return 0;
+	err = e->hard ? removal_policy(r, p) : 0;
+	hand_decide(r->k, err);
+	if (!err)
+		policy_told_expired(r->k, &copy, e->hard, r->head->nlmsg_pid);
+	return err;
 }
 
 /* ---- the default ---------------------------------------------------------------------------- */
@@ -381,14 +374,17 @@ void policy_recover(struct keyd *k)
 	struct keyd_policy *p;
 	uint64_t below = 0;
 
+	removal_begin(k);
 	while ((p = store_next_policy(k, below))) {
 		below = p->id;
+		if (p->state == SA_LEAVING)		/* who wanted that is served again */
+			p->state = SA_VALID;
 		if (p->state == SA_CHANGING && hand_put(k, p)) {
 			recover_replaced(k, p);
 			p->state = SA_VALID;
 		}
-		if (p->state == SA_CHANGING)
-			policy_remove(k, p);
+		if (p->state == SA_CHANGING || p->state == SA_ENDING)
+			removal_policy_in_pass(k, p);
 	}
 	recover_put(k);
 }

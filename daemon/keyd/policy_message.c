@@ -16,7 +16,7 @@ static bool policy_is_served_by(const struct keyd_policy *p, const struct keyd_s
 }
 
 /* When it was last used: as its SAs were. */
-static __u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
+__u64 policy_use_time(struct keyd *k, const struct keyd_policy *p)
 {
 	struct keyd_sa *at = NULL;
 	__u64 last = 0;
@@ -74,5 +74,18 @@ struct nl_msg *policy_message(struct keyd *k, const struct keyd_policy *p, __u16
 	else
 		memcpy(nlmsg_data(nlmsg_hdr(m)), &info, sizeof(info));
 	policy_message_attributes(m, p);
+	return m;
+}
+
+struct nl_msg *policy_message_deleted(struct keyd *k, const struct keyd_policy *p, bool by_index, __u32 portid, __u32 seq)
+{
+	struct nl_msg *m = policy_message(k, p, XFRM_MSG_DELPOLICY, portid, seq, 0);
+	struct xfrm_userpolicy_id *id = nlmsg_data(nlmsg_hdr(m));
+
+	id->dir = p->info.dir;
+	if (by_index)
+		id->index = p->info.index;
+	else
+		id->sel = p->info.sel;
 	return m;
 }

@@ -114,6 +114,14 @@ void request_mark(const struct request *r, struct xfrm_mark *mark)
 
 /* ---- parsing ------------------------------------------------------------------------- */
 
+/* In or out, as the kernels that have it say, of whatever message. */
+static bool request_direction_is_bad(const struct request *r)
+{
+	__u8 direction = r->attr[KEYD_SA_DIR] ? nla_get_u8(r->attr[KEYD_SA_DIR]) : KEYD_SA_IN;
+
+	return direction != KEYD_SA_IN && direction != KEYD_SA_OUT;
+}
+
 static int request_parse(struct request *r, const struct handler *h)
 {
 	int head = (int)nlmsg_size((int)h->body), rest, err;
@@ -126,7 +134,9 @@ static int request_parse(struct request *r, const struct handler *h)
 	      nla_parse(r->attr, is_info ? XFRMA_SPD_MAX : KEYD_ATTR_MAX,
 			(struct nlattr *)((char *)r->head + NLMSG_ALIGN(head)), rest,
 			(struct nla_policy *)(is_info ? thresholds : attributes));
-	return err ? request_fail(r, -ERANGE, "Attribute failed policy validation") : 0;
+	if (err)
+		return request_fail(r, -ERANGE, "Attribute failed policy validation");
+	return request_direction_is_bad(r) ? request_fail(r, -ERANGE, "integer out of range") : 0;
 }
 
 static const struct handler *request_handler(const struct nlmsghdr *head)

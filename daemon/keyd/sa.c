@@ -244,6 +244,29 @@ static bool sa_changes_encap(struct request *r, const struct keyd_sa *sa, int *e
 	return to->encap_sport != sa->encap.encap_sport || to->encap_dport != sa->encap.encap_dport;
 }
 
+/* Limits in the compartment are a handle's: there it is another one, with the same key, numbers and counts. */
+static int sa_change_limits(struct request *r, struct keyd_sa *sa, const struct xfrm_lifetime_cfg *to)
+{
+	const struct xfrm_lifetime_cfg *is = &sa->info.lft;
+	struct keyd_sa other;
+	int err = 0;
+
+	if (is->soft_byte_limit != to->soft_byte_limit || is->hard_byte_limit != to->hard_byte_limit ||
+	    is->soft_packet_limit != to->soft_packet_limit || is->hard_packet_limit != to->hard_packet_limit) {
+		sa_words_usage(r->k, sa);
+		other = *sa;
+		other.info.lft = *to;
+		other.before = sa->info.curlft;
+		err = sa_words_update(r->k, &other, r);
+		if (!err)
+			sa->before = other.before;
+		explicit_bzero(&other, sizeof(other));
+	}
+	if (!err)
+		sa->info.lft = *to;
+	return err;
+}
+
 /* Of a state that is there UPDSA changes this much, and no key, in the kernel too. */
 static int sa_change(struct request *r, struct keyd_sa *sa)
 {
@@ -254,14 +277,16 @@ static int sa_change(struct request *r, struct keyd_sa *sa)
 		return err;
 	memset(&asked, 0, sizeof(asked));
 	take_all(&asked, r);
-	sa->info.lft = asked.info.lft;
-	store_named(r->k, sa);
-	sa->soft_told = 0;
-	if (asked.if_id)
-		sa->if_id = asked.if_id;
-	sa_told(r, &asked, r->head->nlmsg_type);	/* as the kernel: what was asked for */
+	err = sa_change_limits(r, sa, &asked.info.lft);
+	if (!err) {
+		store_named(r->k, sa);
+		sa->soft_told = 0;
+		if (asked.if_id)
+			sa->if_id = asked.if_id;
+		sa_told(r, &asked, r->head->nlmsg_type);	/* as the kernel: what was asked for */
+	}
 	explicit_bzero(&asked, sizeof(asked));
-	return 0;
+	return err;
 }
 
 int sa_new(struct request *r)
@@ -275,6 +300,12 @@ int sa_new(struct request *r)
 		return err;
 	request_mark(r, &mark);
 	old = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
+	if (old && old->state == SA_ENDING) {
+		err = removal_sa_promised(r->k, old);
+		if (err)
+			return removal_fail(r, old->compartment, err);
+		old = NULL;
+	}
 	if (r->head->nlmsg_type == XFRM_MSG_NEWSA) {
 		larval = sa_find_acquired(r->k, &mark, info->seq);
 		if (!larval || larval->info.id.proto != info->id.proto ||
@@ -288,16 +319,6 @@ int sa_new(struct request *r)
 }
 
 /* ---- deleting ------------------------------------------------------------------------- */
-
-void sa_remove(struct keyd *k, struct keyd_sa *sa)
-{
-	bool is_larval = sa->state == SA_LARVAL;
-
-	sa->state = SA_CHANGING;
-	if (!is_larval)
-		sa_words_delete(k, sa);
-	store_free_sa(k, sa);
-}
 
 static struct keyd_sa *sa_named(struct request *r, const struct xfrm_usersa_id *id, int *err)
 {
@@ -325,26 +346,29 @@ int sa_delete(struct request *r)
 	if (!sa)
 		return err;
 	copy = *sa;
-	hand_decide(r->k, 0);
-	sa_remove(r->k, sa);
-	sa_told(r, &copy, XFRM_MSG_DELSA);
+	err = removal_sa(r, sa);
+	if (!err)
+		sa_told(r, &copy, XFRM_MSG_DELSA);
 	explicit_bzero(&copy, sizeof(copy));
-	return 0;
+	return err;
 }
 
+/* All that can be taken away is; the rest is told by DELSA when it goes. */
 int sa_flush(struct request *r)
 {
 	const struct xfrm_usersa_flush *flush = r->body;
 	struct keyd_sa *at;
 	struct nl_msg *m;
 	uint64_t below = 0;
-	int count = 0;
+	int count = 0, err = 0, refused;
 
+	removal_begin(r->k);
 	while ((at = store_next_sa(r->k, below))) {
 		below = at->id;
 		if (flush->proto && flush->proto != IPSEC_PROTO_ANY && at->info.id.proto != flush->proto)
 			continue;
-		sa_remove(r->k, at);
+		refused = removal_sa_in_pass(r->k, at);
+		err = err ?: refused;
 		count++;
 	}
 	if (!count)
@@ -353,7 +377,7 @@ int sa_flush(struct request *r)
 	nlmsg_put(m, r->head->nlmsg_pid, r->head->nlmsg_seq, XFRM_MSG_FLUSHSA, sizeof(*flush), 0);
 	memcpy(nlmsg_data(nlmsg_hdr(m)), flush, sizeof(*flush));
 	relay_multicast(r->k, XFRMNLGRP_SA, m);
-	return 0;
+	return err ? removal_fail_flush(r, err) : 0;
 }
 
 /* ---- telling --------------------------------------------------------------------------- */
@@ -530,6 +554,20 @@ int sa_alloc_spi(struct request *r)
 
 /* ---- EXPIRE ------------------------------------------------------------------------------ */
 
+static int sa_expire_hard(struct request *r, struct keyd_sa *sa)
+{
+	struct keyd_sa copy;
+	int err;
+
+	sa_words_usage(r->k, sa);
+	copy = *sa;
+	err = removal_sa(r, sa);
+	if (!err)
+		relay_multicast(r->k, XFRMNLGRP_EXPIRE, sa_message_expire(&copy, true, r->head->nlmsg_pid));
+	explicit_bzero(&copy, sizeof(copy));
+	return err;
+}
+
 int sa_expire(struct request *r)
 {
 	const struct xfrm_user_expire *e = r->body;
@@ -541,12 +579,12 @@ int sa_expire(struct request *r)
 	sa = sa_find(r->k, &mark, &info->id.daddr, info->id.spi, info->id.proto, info->family);
 	if (!sa)
 		return -ENOENT;
-	if (sa->state != SA_VALID)
+	if (sa->state != SA_VALID && sa->state != SA_LEAVING)
 		return -EINVAL;
-	sa_told_expired(r->k, sa, e->hard, r->head->nlmsg_pid);
-	hand_decide(r->k, 0);
 	if (e->hard)
-		sa_remove(r->k, sa);
+		return sa_expire_hard(r, sa);
+	sa_told_expired(r->k, sa, false, r->head->nlmsg_pid);
+	hand_decide(r->k, 0);
 	return 0;
 }
 
@@ -581,13 +619,22 @@ void sa_recover(struct keyd *k)
 	struct keyd_sa *sa;
 	uint64_t below = 0;
 
+	removal_begin(k);
 	while ((sa = store_next_sa(k, below))) {
 		below = sa->id;
+		if (sa->state == SA_LEAVING && hand_is_whole(k))
+			continue;		/* who wanted that is served again */
+		if (sa->state == SA_LEAVING)
+			sa->state = SA_VALID;
 		if (sa->state == SA_CHANGING && (hand_added(k, sa) || recover_migrated(k, sa)))
 			sa->state = SA_VALID;
 		if (sa->state == SA_VALID && hand_added(k, sa))
 			recover_larval(k, sa);
-		if (sa->state == SA_CHANGING || (sa->state == SA_VALID && !sa_words_is_there(k, sa)))
-			sa_remove(k, sa);
+		if (sa->state == SA_VALID && !sa_words_is_there(k, sa)) {	/* it has met its limit, or was taken away */
+			relay_multicast(k, XFRMNLGRP_EXPIRE, sa_message_expire(sa, true, 0));
+			sa->state = SA_ENDING;
+		}
+		if (sa->state == SA_CHANGING || sa->state == SA_ENDING)
+			removal_sa_in_pass(k, sa);
 	}
 }

@@ -151,7 +151,7 @@ static void words_rest(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 	if (sa->direction) {
 		compartment_word(w, "dir");
-		compartment_word(w, sa->direction == 1 ? "in" : "out");
+		compartment_word(w, sa->direction == KEYD_SA_IN ? "in" : "out");
 	}
 }
 
@@ -195,6 +195,27 @@ static void words_numbers(struct compartment_words *w, const struct keyd_sa *sa)
 	}
 }
 
+/* A limit that is as good as none is not said; one that a predecessor of the SA has met, is met by the first packet. */
+static void words_limit(struct compartment_words *w, const char *name, __u64 limit, __u64 before)
+{
+	if (!limit || limit > INT64_MAX)
+		return;
+	compartment_word(w, "limit");
+	compartment_word(w, "%s", name);
+	compartment_word(w, "%llu", (unsigned long long)((int64_t)(limit - before) > 0 ? limit - before : 1));
+}
+
+/* The compartment stops it to the packet, whoever runs; seconds are ours. Its counts begin at 0. */
+static void words_limits(struct compartment_words *w, const struct keyd_sa *sa)
+{
+	const struct xfrm_lifetime_cfg *l = &sa->info.lft;
+
+	words_limit(w, "byte-soft", l->soft_byte_limit, sa->before.bytes);
+	words_limit(w, "byte-hard", l->hard_byte_limit, sa->before.bytes);
+	words_limit(w, "packet-soft", l->soft_packet_limit, sa->before.packets);
+	words_limit(w, "packet-hard", l->hard_packet_limit, sa->before.packets);
+}
+
 static void words_encap(struct compartment_words *w, const struct keyd_sa *sa)
 {
 	if (!sa->has_encap)
@@ -224,7 +245,7 @@ static int words_refused(const struct keyd_sa *sa, struct request *r)
 	return 0;
 }
 
-int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
+static int words_put(struct keyd *k, const char *verb, const struct keyd_sa *sa, struct request *r)
 {
 	static const char *const mode[] = { "transport", "tunnel", "ro", "in_trigger", "beet" };
 	static struct compartment_words w;
@@ -235,7 +256,7 @@ int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
 		return err;
 	w.count = 0;
 	w.used = 0;
-	words_id(&w, "add", sa);
+	words_id(&w, verb, sa);
 	compartment_word(&w, "mode");
 	compartment_word(&w, "%s", mode[sa->info.mode]);
 	words_numbers(&w, sa);
@@ -243,8 +264,19 @@ int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
 	words_rest(&w, sa);
 	words_algorithms(&w, sa);
 	words_encap(&w, sa);
+	words_limits(&w, sa);
 	err = compartment_ask(k, sa->compartment, &w, 0, &text);
 	return err ? request_fail(r, err, "%.200s", text) : 0;
+}
+
+int sa_words_add(struct keyd *k, const struct keyd_sa *sa, struct request *r)
+{
+	return words_put(k, "add", sa, r);
+}
+
+int sa_words_update(struct keyd *k, const struct keyd_sa *sa, struct request *r)
+{
+	return words_put(k, "update", sa, r);
 }
 
 int sa_words_delete(struct keyd *k, const struct keyd_sa *sa)
@@ -324,17 +356,20 @@ static void usage_take(struct keyd_sa *sa, struct json_object *o)
 	usage_peer(sa, o);
 }
 
-void sa_words_usage(struct keyd *k, struct keyd_sa *sa)
+int sa_words_usage(struct keyd *k, struct keyd_sa *sa)
 {
 	struct compartment_words w = { .count = 0 };
 	struct json_object *o;
 	const char *text;
+	int err;
 
 	words_id(&w, "get", sa);
-	if (compartment_ask(k, sa->compartment, &w, IPSP_ADMINF_JSON, &text))
-		return;
+	err = compartment_ask(k, sa->compartment, &w, IPSP_ADMINF_JSON, &text);
+	if (err)
+		return err;
 	o = json_tokener_parse(text);
 	if (o && json_object_is_type(o, json_type_object))
 		usage_take(sa, o);
 	json_object_put(o);
+	return 0;
 }

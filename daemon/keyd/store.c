@@ -46,7 +46,7 @@ static void store_init(struct keyd_store *s, uint64_t netns)
 
 static __be32 spis[STORE_SAS];
 static __u32 reqids[STORE_SAS];
-static uint64_t larvals[STORE_SAS / 64], watched[STORE_SAS / 64];	/* a bit each; some too many */
+static uint64_t larvals[STORE_SAS / 64], watched[STORE_SAS / 64], watched_policies[STORE_POLICIES / 64];	/* some too many */
 static __u32 selectors[STORE_POLICIES], indices[STORE_POLICIES];	/* of a selector a sum of it */
 #define STORE_KINDS	65536u
 static __u32 selector_kinds[STORE_KINDS], index_kinds[STORE_KINDS];	/* how many policies have one of a kind */
@@ -79,7 +79,7 @@ static void bit_put(uint64_t *bits, uint32_t at, bool value)
 	bits[at / 64] |= (uint64_t)value << at % 64;
 }
 
-/* The next one that is set, from `at` on; STORE_SAS: none. */
+/* The next one that is set, from `at` on; STORE_SAS, as many as policies: none. */
 static uint32_t bit_next(const uint64_t *bits, uint32_t at)
 {
 	uint64_t word;
@@ -99,7 +99,7 @@ void store_named(struct keyd *k, const struct keyd_sa *sa)
 	spis[at] = sa->info.id.spi;
 	reqids[at] = sa->info.reqid;
 	bit_put(larvals, at, true);
-	bit_put(watched, at, lifetime_is_limited(&sa->info.lft) || sa->has_encap);
+	bit_put(watched, at, lifetime_is_limited(&sa->info.lft) || sa->has_encap || sa->state == SA_ENDING);
 }
 
 static __u32 *selector_kind(__u32 sum)
@@ -130,6 +130,7 @@ void store_named_policy(struct keyd *k, const struct keyd_policy *p)
 	selectors[at] = store_sum(&p->info.sel);
 	indices[at] = p->info.index;
 	policy_noted(at, 1);
+	bit_put(watched_policies, at, p->state == SA_ENDING || lifetime_is_timed(&p->info.lft));
 }
 
 /* The end of each entry, too, is looked at: so the pages that hold keys are mapped, and nobody's but ours. */
@@ -148,6 +149,7 @@ static void index_all(struct keyd *k)
 	memset(index_kinds, 0, sizeof(index_kinds));
 	memset(larvals, 0, sizeof(larvals));
 	memset(watched, 0, sizeof(watched));
+	memset(watched_policies, 0, sizeof(watched_policies));
 	for (i = 0; i < k->store->sas; i++)		/* those beyond are not looked at: that would take memory */
 		store_named(k, &store_sas(k)[i]);
 	for (i = 0; i < k->store->policies; i++)
@@ -194,6 +196,13 @@ struct keyd_sa *store_find_watched(struct keyd *k, const struct keyd_sa *after)
 	uint32_t i = bit_next(watched, after ? (uint32_t)(after - store_sas(k)) + 1 : 0);
 
 	return i < STORE_SAS ? &store_sas(k)[i] : NULL;
+}
+
+struct keyd_policy *store_find_watched_policy(struct keyd *k, const struct keyd_policy *after)
+{
+	uint32_t i = bit_next(watched_policies, after ? (uint32_t)(after - store_policies(k)) + 1 : 0);
+
+	return i < STORE_POLICIES ? &store_policies(k)[i] : NULL;
 }
 
 struct keyd_policy *store_find_selector(struct keyd *k, __u32 sum, const struct keyd_policy *after)

@@ -2,9 +2,10 @@
 /*
  * acquire.c - packets that wait for an SA: told to the keying agent, released when the SA is there
  *
- * The agent asks `acquire wait`, and the reply comes when a stack has needed an SA. Without an agent the packets are
+ * The agent asks `acquire wait`, and the reply comes when a stack has needed an SA, or an SA has met a limit. Without an agent the packets are
  * refused at once; so are those whose agent has gone. What is not told, the kernel drops when its time is over.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #define ACQUIRE_IDS	256
 #define ACQUIRE_PATIENCE 5000000000ull	/* ns that an agent takes between two requests */
 #define ACQUIRE_TEXT	16384
+#define ACQUIRE_EXPIRED	4096		/* what does not fit the agent finds when it looks */
 
 static struct {
 	__u64 waiter;				/* request that waits for its reply; 0: none */
@@ -25,6 +27,8 @@ static struct {
 	__u32 id[ACQUIRE_IDS];			/* whose packets wait */
 	unsigned ids;
 	bool is_over;				/* there were more ids than that */
+	struct text expired;			/* a line for each limit that was met */
+	char expired_room[ACQUIRE_EXPIRED];
 } acquire;
 
 /* ---- does it fit? ------------------------------------------------------------------------------ */
@@ -167,11 +171,14 @@ static void acquire_deliver(struct manager *m)
 	struct text out;
 	unsigned i;
 
-	if (!acquire.waiter || !acquire.queued)
+	if (!acquire.waiter || !(acquire.queued + acquire.expired.used))
 		return;
 	text_init(&out, room, sizeof(room));
 	for (i = 0; i < acquire.queued; i++)
 		acquire_text(&out, &acquire.queue[i]);
+	if (acquire.expired.used)
+		text_add(&out, "%s", acquire.expired_room);
+	acquire.expired.used = 0;
 	acquire.replied = reply_send(m, acquire.waiter, 0, &out, 0) ? 0 : child_now();
 	acquire.waiter = 0;
 	if (!acquire.replied)
@@ -188,6 +195,24 @@ void acquire_wait(struct manager *m, __u64 request)
 	if (acquire.waiter)
 		reply_send(m, acquire.waiter, 0, &nothing, 0);
 	acquire.waiter = request;
+	acquire_deliver(m);
+}
+
+void acquire_expired(struct manager *m, const struct ipsp_sa *sa, const struct ipsp_handle *h)
+{
+	struct text *t = &acquire.expired;
+	char a[ADDRESS_TEXT_MAX];
+	size_t whole;
+
+	if (!acquire_has_agent() || sa->protocol != IPSP_ESP)
+		return;
+	if (!t->used)
+		text_init(t, acquire.expired_room, sizeof(acquire.expired_room));
+	whole = t->used;
+	text_add(t, "expired dst %s spi 0x%x bytes %llu packets %llu\n", address_text(a, sa->family, sa->destination),
+		 ntohl(sa->spi), (unsigned long long)h->bytes, (unsigned long long)h->packets);
+	if (t->is_full)
+		text_cut(t, whole);
 	acquire_deliver(m);
 }
 

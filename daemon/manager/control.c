@@ -88,19 +88,15 @@ static int control_mark(struct manager *m, int target, __u16 type)
 	return control_send(m, target, control_record(&b, type, &s, sizeof(s), NULL, 0));
 }
 
-/* The compartment's preference, behind that of the stack's own build. */
+/* That of the stack's own build alone, as no other build's fault may be in it; or the compartment's preference. */
 static void control_engines(const struct manager *m, int target, __u32 engine[4])
 {
 	const struct build build = program_build(m, (unsigned)target);
-	__u32 n = 0, i;
 
 	if (build.engine)
-		engine[n++] = build.engine;
-	for (i = 0; i < 4 && n < 4 && m->options.engine[i]; i++)
-		if (m->options.engine[i] != build.engine)
-			engine[n++] = m->options.engine[i];
-	if (n == 1 && build.engine && build.engine != IPSP_ENGINE_OPENSSL)
-		engine[n] = IPSP_ENGINE_OPENSSL;	/* has what others lack */
+		engine[0] = build.engine;
+	else
+		memcpy(engine, m->options.engine, sizeof(m->options.engine));
 }
 
 static int control_config(struct manager *m, int target)

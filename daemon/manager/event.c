@@ -24,6 +24,7 @@ void event_expire(struct manager *m, const struct ipsp_sa *sa, const struct ipsp
 		.sa = *sa, .bytes = h->bytes, .packets = h->packets, .time = (uint64_t)time(NULL), .is_hard = is_hard,
 	};
 	event_forget_keys(&e->sa);
+	acquire_expired(m, sa, h);
 	fprintf(stderr, "ipsec-portd: %s: spi 0x%08x: %s limit reached\n", m->name, ntohl(sa->spi),
 		is_hard ? "hard" : "soft");
 }

@@ -212,6 +212,7 @@ const char *child_state(const struct child *c);
 void acquire_handle(struct manager *m, const struct ipsp_acquire *a);
 void acquire_wait(struct manager *m, __u64 request);	/* the agent asks for the next ones */
 void acquire_sa_came(struct manager *m, const struct ipsp_sa *sa);
+void acquire_expired(struct manager *m, const struct ipsp_sa *sa, const struct ipsp_handle *h);	/* it met a limit */
 bool acquire_is_quiet(void);			/* the agent has been told of all */
 __u64 acquire_waiter(void);			/* its request, or 0 */
 void acquire_succeed(__u64 waiter);		/* a predecessor may have told of some */

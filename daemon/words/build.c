@@ -121,12 +121,22 @@ static bool build_serves(const struct ipsp_sa *sa)
 	return !strcmp(sa->aead.name, "rfc7539esp(chacha20,poly1305)");
 }
 
+/* One of an engine has that one alone: another engine in its place would be another build's twin. */
+static bool build_has(const struct build *b, const struct ipsp_sa *sa)
+{
+	const uint32_t engine[4] = { b->engine };
+
+	if (b->program != BUILD_OWN)
+		return build_serves(sa);
+	return !b->engine || algorithm_engine(sa, engine);
+}
+
 struct build build_lacks(const struct build *list, const struct ipsp_sa *sa)
 {
 	const struct build *b;
 
 	for (b = list; b->program; b++)
-		if (b->program != BUILD_OWN && !build_serves(sa))
+		if (!build_has(b, sa))
 			return *b;
 	return (struct build){ BUILD_NONE, 0 };
 }

@@ -2,7 +2,7 @@
 /*
  * build.h - which program each stack of a compartment is: implementations of IPsec that share no code but the interface's
  *
- *   own[:ENGINE]  ipsec-port-stack, with that engine first
+ *   own[:ENGINE]  ipsec-port-stack, with that engine and no other
  *   sodium        ipsec-port-stack-sodium: AES-256-GCM and ChaCha20-Poly1305 of libsodium
  *   rust          ipsec-port-stack-rust: the same of nettle, in Rust
  */
@@ -29,7 +29,7 @@ struct build build_of(const struct build *list, unsigned index);
 const char *build_suffix(const struct build *b);
 /* Two of the first `stacks` that are the same: one fault may be in both. NULL, or its name. */
 const char *build_twice(const struct build *list, unsigned stacks);
-/* A build of the list that cannot serve the SA, whatever its engines; BUILD_NONE: all can. */
+/* A build of the list that cannot serve the SA; BUILD_NONE: all can, but own without an engine may not. */
 struct build build_lacks(const struct build *list, const struct ipsp_sa *sa);
 
 #endif

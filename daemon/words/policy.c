@@ -61,10 +61,13 @@ static int take_acquire(struct words *w, const char *name, void *target)
 	return word_number32(w, name, 1, UINT32_MAX, &((struct policy_line *)target)->entry->acquire);
 }
 
+/* M mask N; or M/N, as it is listed. */
 static int take_mark(struct words *w, const char *name, void *target)
 {
 	struct ipsp_selector *s = &((struct policy_line *)target)->entry->protect.selector;
 
+	if (word_peek(w) && strchr(word_peek(w), '/'))
+		return word_mark(w, name, &s->mark, &s->mark_mask);
 	if (word_number32(w, name, 0, UINT32_MAX, &s->mark))
 		return -EINVAL;
 	s->mark_mask = UINT32_MAX;
@@ -252,16 +255,24 @@ static void text_template(struct text *t, const struct ipsp_template *m)
 		 ntohl(m->spi), m->reqid, protocol_mode_text(m->mode), m->optional ? " level use" : "");
 }
 
+/* In the order of `ip xfrm policy list`; acquire is ours. */
 void policy_text(struct text *t, const struct ipsp_policy_entry *e)
 {
 	static const char *const direction[] = { "out", "in", "fwd" };
+	const struct ipsp_selector *s = &e->protect.selector;
 	int i;
 
 	protocol_selector_text(t, &e->protect.selector);
 	text_add(t, "\n\tdir %s action %s index %u priority %u\n", direction[e->protect.direction],
 		 e->action == IPSP_POLICY_DROP ? "block" : "allow", e->protect.index,
 		 e->protect.priority);
+	if (e->acquire)
+		text_add(t, "\tacquire %u\n", e->acquire);
 	context_text(t, e->protect.label);
+	if (s->mark | s->mark_mask)
+		text_add(t, "\tmark 0x%x/0x%x\n", s->mark, s->mark_mask);
 	for (i = 0; i < e->templates; i++)
 		text_template(t, &e->template_[i]);
+	if (s->if_id)
+		text_add(t, "\tif_id 0x%x\n", s->if_id);
 }

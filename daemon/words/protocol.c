@@ -100,9 +100,15 @@ int protocol_take_selector(struct words *w, struct ipsp_selector *s)
 	return word_run_nested(w, WORD_TABLE(selector_words), s);
 }
 
+static const char *number_text(__u32 number, char text[IF_NAMESIZE])
+{
+	snprintf(text, IF_NAMESIZE, "if%u", number);
+	return text;
+}
+
 void protocol_selector_text(struct text *t, const struct ipsp_selector *s)
 {
-	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
+	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX], device[IF_NAMESIZE];
 
 	text_add(t, "src %s dst %s", address_prefix_text(a, s->family, s->source,
 							 s->source_prefix),
@@ -113,6 +119,8 @@ void protocol_selector_text(struct text *t, const struct ipsp_selector *s)
 		text_add(t, " sport %u-%u", s->source_first, s->source_last);
 	if (s->destination_first || s->destination_last != 0xffff)
 		text_add(t, " dport %u-%u", s->destination_first, s->destination_last);
+	if (s->ifindex)				/* of one that has gone only its number is left */
+		text_add(t, " dev %s", if_indextoname(s->ifindex, device) ?: number_text(s->ifindex, device));
 }
 
 const char *protocol_text(__u8 protocol)

@@ -430,11 +430,17 @@ static int no_engine(struct words *w, const struct ipsp_sa *sa, const struct opt
 
 static int no_build(struct words *w, const struct ipsp_sa *sa, const struct build *b)
 {
-	char name[32];
+	char name[32], has[64];
 	struct text t;
 
 	text_init(&t, name, sizeof(name));
 	build_text(&t, b);
+	text_init(&t, has, sizeof(has));
+	algorithm_engines_text(&t, sa);
+	if (b->program == BUILD_OWN)
+		return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of build %s; engines that have it: %s",
+				 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "",
+				 sa->auth.name, name, has);
 	return word_fail(w, WORD_STATUS_REFUSED, "state: \"%s%s%s\": not of build %s; it has: esp in mode transport or "
 			 "tunnel, with rfc4106(gcm(aes)) of 288 bits or rfc7539esp(chacha20,poly1305), ICV 128",
 			 sa->aead.name[0] ? sa->aead.name : sa->cipher.name, sa->auth.name[0] ? " " : "", sa->auth.name,

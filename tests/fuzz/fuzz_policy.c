@@ -13,8 +13,7 @@ static int is_said_whole(const struct ipsp_policy_entry *e)
 	for (i = 0; i < e->templates; i++)
 		if (!e->template_[i].family)
 			return 0;
-	return s->family && e->protect.index &&
-	       !s->mark_mask && !s->if_id && !s->ifindex;
+	return s->family && e->protect.index && !(s->mark & ~s->mark_mask);
 }
 
 static void judge_again(const struct ipsp_policy_entry *entry)

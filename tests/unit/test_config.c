@@ -232,6 +232,12 @@ START_TEST(builds)
 	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_SODIUM);
 	loads("[compartment]\nbuilds = own,own:sodium\n");
 	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_NONE);
+	sa.aead.key_bits = 160;			/* libsodium has 256 bits only: OpenSSL would be there twice */
+	loads("[compartment]\nbuilds = own:openssl,own:sodium\n");
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_OWN);
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).engine, IPSP_ENGINE_SODIUM);
+	loads("[compartment]\nbuilds = own,own:openssl\n");
+	ck_assert_uint_eq(build_lacks(m.options.build, &sa).program, BUILD_NONE);
 	refused("[compartment]\nbuilds = own:\n", ":2: builds \"own:\"");
 	refused("[compartment]\nbuilds = sodium:openssl\n", ":2: builds \"sodium:openssl\"");
 	refused("[compartment]\nbuilds = own,\n", ":2: builds \"own,\"");

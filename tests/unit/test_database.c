@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 /* test_database - a database that a predecessor left, and policies of one index; the kernel behind a wrapped ioctl */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -384,6 +385,28 @@ START_TEST(test_acquire)
 }
 END_TEST
 
+/* The agent hears at once of an SA that has met a limit; what happens between two of its requests is kept for the next. */
+START_TEST(test_acquire_expired)
+{
+	const struct ipsp_handle h = { .bytes = 900, .packets = 7 };
+	struct ipsp_sa sa = { .family = 4, .protocol = IPSP_ESP, .spi = htonl(0x1001), .destination = { 10, 9, 0, 2 } };
+	int pair[2];
+
+	asked();
+	ck_assert_int_eq(pipe(pair), 0);
+	m.fd = pair[1];
+	acquire_wait(&m, 42);
+	event_expire(&m, &sa, &h, false);
+	ck_assert_str_eq(reply(pair[0], 42), "expired dst 10.9.0.2 spi 0x1001 bytes 900 packets 7\n");
+	event_expire(&m, &sa, &h, true);
+	sa.spi = htonl(0x1002);
+	event_expire(&m, &sa, &h, true);
+	acquire_wait(&m, 43);
+	ck_assert_str_eq(reply(pair[0], 43), "expired dst 10.9.0.2 spi 0x1001 bytes 900 packets 7\n"
+			 "expired dst 10.9.0.2 spi 0x1002 bytes 900 packets 7\n");
+}
+END_TEST
+
 /* An SA of another if_id or mark is none: it would be released, and asked for again, without end. */
 START_TEST(test_acquire_for_others)
 {
@@ -468,6 +491,7 @@ int main(void)
 	tcase_add_test(c, test_replace_full);
 	tcase_add_test(c, test_acquire_without_agent);
 	tcase_add_test(c, test_acquire);
+	tcase_add_test(c, test_acquire_expired);
 	tcase_add_test(c, test_acquire_for_others);
 	tcase_add_test(c, test_acquire_between);
 	tcase_add_test(c, test_acquire_made_up);

@@ -34,6 +34,8 @@ static struct world {
 	int is_over, error, late;			/* the request's answer; answers behind it */
 	int told, multicasts;				/* messages to its sender, events */
 	int none;					/* requests that left no policy anywhere */
+	int keeps;					/* its manager takes nothing away */
+	int deletes;					/* so often that was asked for */
 } *world;
 
 static int steps, dies_at;
@@ -97,6 +99,9 @@ static int manager_do(const char *compartment, const char *words)
 	const char *spi = strstr(words, " spi 0x"), *index = strstr(words, " index ");
 	unsigned int name = in(compartment, index ? strtoul(index + 7, NULL, 10) : strtoul(spi + 5, NULL, 16));
 
+	world->deletes += !!strstr(words, " delete ");
+	if (world->keeps && strstr(words, " delete "))
+		return -ENOTCONN;
 	if (!strncmp(words, "state add", 9) && thing(world->sa, name))
 		return -EEXIST;
 	if (!strncmp(words, "state add", 9))
@@ -394,7 +399,10 @@ static int valid_in_store(int *others)
 		*others += sa->state != SA_VALID;
 	}
 	for (below = 0; (p = store_next_policy(&k, below)); below = p->id) {
-		ck_assert_int_eq(p->state, SA_VALID);
+		if (p->state != SA_VALID) {
+			++*others;
+			continue;
+		}
 		ck_assert_ptr_nonnull(thing(world->policy, in(p->compartment, p->info.index)));
 		moved += p->template_[0].id.daddr.a4 == htonl(0x0a090003);
 		count += 100;
@@ -423,7 +431,7 @@ static const struct one {
 		__u16 type;
 		__u32 name;
 	} before[3], then;
-	int error, has;		/* its answer; SAs, and policies by hundreds */
+	int error, has;		/* its answer (ENOTCONN: its manager takes nothing away); SAs, and policies by hundreds */
 } requests[] = {
 	{ "NEWSA", { { NULL, 0, 0 } }, { state, XFRM_MSG_NEWSA, 0x1001 }, 0, 1 },
 	{ "NEWSA of one that is there", { { state, XFRM_MSG_NEWSA, 0x1001 } }, { state, XFRM_MSG_NEWSA, 0x1001 },
@@ -455,6 +463,11 @@ static const struct one {
 	  { expire, XFRM_MSG_EXPIRE, 0x1001 }, 0, 1 },
 	{ "MIGRATE", { { state, XFRM_MSG_NEWSA, 0x1001 }, { policy, XFRM_MSG_NEWPOLICY, 1 } },
 	  { migrate, XFRM_MSG_MIGRATE, 0 }, 0, 101 },
+	{ "DELSA, kept", { { state, XFRM_MSG_NEWSA, 0x1001 } }, { xfrm_named, XFRM_MSG_DELSA, 0x1001 }, -ENOTCONN, 1 },
+	{ "DELPOLICY, kept", { { policy, XFRM_MSG_NEWPOLICY, 0 } }, { policy_named, XFRM_MSG_DELPOLICY, 0 }, -ENOTCONN, 100 },
+	{ "EXPIRE, kept", { { state, XFRM_MSG_NEWSA, 0x1001 } }, { expire, XFRM_MSG_EXPIRE, 0x1001 }, -ENOTCONN, 1 },
+	{ "MIGRATE, kept", { { state, XFRM_MSG_NEWSA, 0x1001 }, { policy, XFRM_MSG_NEWPOLICY, 1 } },
+	  { migrate, XFRM_MSG_MIGRATE, 0 }, -ENOTCONN, 101 },
 	{ "FLUSHPOLICY", { { policy, XFRM_MSG_NEWPOLICY, 0 } }, { flush, XFRM_MSG_FLUSHPOLICY, 0 }, 0, 0 },
 };
 
@@ -478,6 +491,7 @@ static void world_begins(const struct one *r)
 		ck_assert_int_eq(world->error, 0);
 	}
 	world->told = world->none = 0;
+	world->keeps = r->error == -ENOTCONN;
 	make(&r->then);
 }
 
@@ -487,7 +501,7 @@ static void world_is_right(const struct one *r, int first, int second)
 
 	if (r->then.make == green_policy)
 		ck_assert_int_eq(world->none, 0);
-	ck_assert_int_eq(moved, r->then.type == XFRM_MSG_MIGRATE ? 2 : 0);
+	ck_assert_int_eq(moved, r->then.type == XFRM_MSG_MIGRATE && !r->error ? 2 : 0);
 	ck_assert_msg(world->is_over && world->error == r->error && valid == r->has && in_manager() == r->has && !larval,
 		      "%s, killed at %d and %d: answered %d with %d (%d), store %d, manager %d (%d), larval %d", r->what,
 		      first, second, world->is_over, world->error, r->error, valid, in_manager(), r->has, larval);
@@ -557,6 +571,78 @@ START_TEST(policies_keep_their_order)
 }
 END_TEST
 
+/* An agent that looks at its clock. */
+static void agent_waits(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		steps = dies_at = 0;
+		agent_starts();
+		_exit(lifetime_timeout(&k) < 0 ? 1 : (lifetime_run(&k), 0));
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
+static void in_store(int valid, int ending)
+{
+	int others = 0;
+
+	ck_assert_int_eq(valid_in_store(&others), valid);
+	ck_assert_int_eq(others, ending);
+}
+
+/* What is flushed and cannot be taken away is told, asked for once for all, and goes when its manager is there again. */
+START_TEST(a_flush_is_kept)
+{
+	world_begins(&requests[9]);
+	world->keeps = 1;
+	ck_assert(!agent_dies(0, true));
+	ck_assert_int_eq(world->error, -ENOTCONN);
+	ck_assert_int_eq(world->deletes, 1);
+	ck_assert_int_eq(in_manager(), 2);
+	in_store(0, 2);
+	agent_waits();
+	in_store(0, 2);
+	state(XFRM_MSG_NEWSA, 0x1001);
+	ck_assert(!agent_dies(0, true));
+	ck_assert_int_eq(world->error, -ENOTCONN);
+	world->keeps = 0;
+	state(XFRM_MSG_NEWSA, 0x1001);			/* the old one goes for the new one */
+	ck_assert(!agent_dies(0, true));
+	ck_assert_int_eq(world->error, 0);
+	ck_assert(!agent_dies(0, false));
+	ck_assert_int_eq(in_manager(), 1);
+	in_store(1, 0);
+	unlink(path);
+}
+END_TEST
+
+/* A flushed policy is not in the way of a new one. */
+START_TEST(a_flushed_policy_is_put_again)
+{
+	memset(world, 0, sizeof(*world));
+	unlink(path);
+	policy(XFRM_MSG_NEWPOLICY, 0);
+	ck_assert(!agent_dies(0, true));
+	world->keeps = 1;
+	flush(XFRM_MSG_FLUSHPOLICY, 0);
+	ck_assert(!agent_dies(0, true));
+	ck_assert_int_eq(world->error, -ENOTCONN);
+	ck_assert_int_eq(in_manager(), 100);
+	policy(XFRM_MSG_NEWPOLICY, 0);
+	ck_assert(!agent_dies(0, true));
+	ck_assert_int_eq(world->error, 0);
+	world->keeps = 0;
+	ck_assert(!agent_dies(0, false));
+	ck_assert_int_eq(in_manager(), 100);
+	in_store(100, 0);
+	unlink(path);
+}
+END_TEST
+
 static void setup(void)
 {
 	world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -574,6 +660,8 @@ int main(void)
 	tcase_add_loop_test(c, request_survives, 0, (int)(sizeof(requests) / sizeof(requests[0])));
 	tcase_add_test(c, request_that_kills);
 	tcase_add_test(c, policies_keep_their_order);
+	tcase_add_test(c, a_flush_is_kept);
+	tcase_add_test(c, a_flushed_policy_is_put_again);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }

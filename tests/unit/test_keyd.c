@@ -88,6 +88,22 @@ START_TEST(state_malformed)
 }
 END_TEST
 
+START_TEST(state_direction)
+{
+	__u8 i, direction[] = { 0, 1, 2, 3, 255 };
+
+	for (i = 0; i < sizeof(direction); i++) {
+		xfrm_state(XFRM_MSG_NEWSA, 0x1001u + i);
+		xfrm_aead("rfc4106(gcm(aes))", 160);
+		xfrm_attribute(KEYD_SA_DIR, &direction[i], 1);
+		ck_assert_int_eq(send_it(), i == 1 || i == 2 ? 0 : -ERANGE);
+		ck_assert_int_eq(heard.has_text, i != 1 && i != 2);
+		if (i == 1 || i == 2)
+			ck_assert_ptr_nonnull(strstr(words, i == 1 ? " dir in " : " dir out "));
+	}
+}
+END_TEST
+
 START_TEST(state_larval)
 {
 	struct xfrm_userspi_info *p = xfrm_begin(XFRM_MSG_ALLOCSPI, sizeof(*p));
@@ -129,6 +145,77 @@ START_TEST(state_use)
 	ck_assert_uint_eq(info->curlft.use_time, 5);
 	ck_assert_uint_eq(info->stats.replay, 3);
 	ck_assert_uint_eq(info->stats.integrity_failed, 2);
+}
+END_TEST
+
+static int limited(__u16 type, __u32 spi, __u64 soft, __u64 hard)
+{
+	struct xfrm_usersa_info *info = xfrm_state(type, spi);
+	const struct xfrm_lifetime_cur before = { .packets = 3 };
+
+	info->lft.soft_packet_limit = soft;
+	info->lft.hard_packet_limit = hard;
+	info->lft.hard_byte_limit = 5000;
+	xfrm_aead("rfc4106(gcm(aes))", 160);
+	xfrm_attribute(XFRMA_LTIME_VAL, &before, sizeof(before));
+	return send_it();
+}
+
+static void compartment_tells(const char *line)
+{
+	char copy[256];
+
+	memset(&heard, 0, sizeof(heard));
+	snprintf(copy, sizeof(copy), "%s", line);
+	acquire_line(&k, &k.compartment[0], copy);
+}
+
+/* The compartment knows the limits, less what a predecessor of the SA has counted; soft and hard are told once each. */
+START_TEST(state_limits)
+{
+	const struct xfrm_user_expire *e = nlmsg_data((struct nlmsghdr *)heard.told);
+
+	ck_assert_int_eq(limited(XFRM_MSG_NEWSA, 0x1001, 5, 10), 0);
+	ck_assert_ptr_nonnull(strstr(words, "limit byte-hard 5000 limit packet-soft 2 limit packet-hard 7 "));
+	ck_assert_ptr_null(strstr(words, "byte-soft"));
+	manager_text = "{\"dir\":\"out\",\"next\":3,\"packets\":2,\"bytes\":200}";
+	compartment_tells("expired dst 10.9.0.3 spi 0x1001 bytes 200 packets 2");	/* not that one */
+	ck_assert_int_eq(heard.multicasts, 0);
+	compartment_tells("expired dst 10.9.0.2 spi 0x1001 bytes 200 packets 2");
+	ck_assert(heard.multicasts == 1 && heard.event == XFRM_MSG_EXPIRE && !e->hard);
+	ck_assert_uint_eq(e->state.curlft.packets, 5);
+	compartment_tells("expired dst 10.9.0.2 spi 0x1001 bytes 200 packets 2");
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.multicasts, 0);
+	manager_err = -ESRCH;				/* its manager has ended it */
+	compartment_tells("expired dst 10.9.0.2 spi 0x1001 bytes 700 packets 7");
+	ck_assert(heard.multicasts == 1 && heard.event == XFRM_MSG_EXPIRE && e->hard);
+	ck_assert_uint_eq(e->state.curlft.packets, 10);
+	ck_assert_uint_eq(k.store->sas, 0);
+	compartment_tells("expired dst 10.9.0.2 spi 0x1001 bytes 700 packets 7");
+	ck_assert_int_eq(heard.multicasts, 0);
+}
+END_TEST
+
+/* Nobody told: the next look finds both. UPDSA gives the compartment other limits, beyond what was counted. */
+START_TEST(state_limits_unheard)
+{
+	ck_assert_int_eq(limited(XFRM_MSG_NEWSA, 0x1001, 5, 10), 0);
+	manager_text = "{\"dir\":\"out\",\"next\":6,\"packets\":5,\"bytes\":500}";
+	ck_assert_int_eq(limited(XFRM_MSG_UPDSA, 0x1001, 9, 12), 0);
+	ck_assert_ptr_nonnull(strstr(words, "state update "));
+	ck_assert_ptr_nonnull(strstr(words, "limit byte-hard 4500 limit packet-soft 1 limit packet-hard 4 "));
+	manager_err = -ENOTCONN;
+	ck_assert_int_eq(limited(XFRM_MSG_UPDSA, 0x1001, 9, 100), -ENOTCONN);
+	ck_assert_uint_eq(store_next_sa(&k, 0)->info.lft.hard_packet_limit, 12);
+	ck_assert_uint_eq(store_next_sa(&k, 0)->before.packets, 8);
+	manager_err = -ESRCH;
+	store_next_sa(&k, 0)->info.curlft.packets = 12;
+	memset(&heard, 0, sizeof(heard));
+	sleep(1);
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.multicasts, 2);
+	ck_assert_uint_eq(k.store->sas, 0);
 }
 END_TEST
 
@@ -424,7 +511,13 @@ START_TEST(migration)
 	ck_assert_uint_eq(ntohl(sa->info.id.spi), 0x1001);
 	ck_assert_uint_eq(sa->before.bytes, 900);
 	ck_assert(sa->has_encap && sa->told_port == htons(4501) && sa->told_peer.a4 == htonl(0x0a090001));
+	manager_err = -ENOTCONN;				/* the old one is not taken away: it stays */
+	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -ENOTCONN);
+	ck_assert_int_eq(sa->state, SA_VALID);
+	ck_assert_uint_eq(ntohl(sa->info.id.daddr.a4), 0x0a090004);
+	ck_assert_uint_eq(sa->before.bytes, 900);
 	manager_err = -EINVAL;					/* neither the new nor the old one: it goes */
+	manager_errs_at = "state add";
 	ck_assert_int_eq(migrate(0x0a090004, 0x0a090005, 3), -EINVAL);
 	ck_assert_uint_eq(k.store->sas, 0);
 	ck_assert_int_eq(heard.multicasts, 0);
@@ -498,8 +591,11 @@ int main(void)
 	tcase_add_test(c, state_life);
 	tcase_add_test(c, state_refused_by_the_manager);
 	tcase_add_test(c, state_malformed);
+	tcase_add_test(c, state_direction);
 	tcase_add_test(c, state_larval);
 	tcase_add_test(c, state_use);
+	tcase_add_test(c, state_limits);
+	tcase_add_test(c, state_limits_unheard);
 	tcase_add_test(c, state_moved);
 	tcase_add_test(c, state_in_udp);
 	tcase_add_test(c, state_mapping);

@@ -35,6 +35,44 @@ START_TEST(policy_life)
 END_TEST
 
 /* As many as fit, innermost first; nobody is asked for their SAs. */
+/* In seconds: soft is told each half minute, hard ends it. */
+START_TEST(policy_expires)
+{
+	const struct xfrm_user_polexpire *e = nlmsg_data((struct nlmsghdr *)heard.told);
+	struct keyd_policy *p;
+
+	ck_assert_int_eq(policy(XFRM_MSG_NEWPOLICY, XFRM_POLICY_OUT, 100), 0);
+	ck_assert_int_eq(lifetime_timeout(&k), -1);
+	p = store_next_policy(&k, 0);
+	p->info.lft.soft_add_expires_seconds = 100;
+	p->info.lft.hard_add_expires_seconds = 200;
+	store_named_policy(&k, p);
+	ck_assert_int_eq(lifetime_timeout(&k), 1000);
+	heard.multicasts = 0;
+	p->info.curlft.add_time -= 99;
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.multicasts, 0);
+	p->info.curlft.add_time--;
+	sleep(1);
+	lifetime_run(&k);
+	ck_assert(heard.multicasts == 1 && heard.event == XFRM_MSG_POLEXPIRE && !e->hard);
+	sleep(1);
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.multicasts, 1);
+	p->soft_told -= 30;
+	sleep(1);
+	lifetime_run(&k);
+	ck_assert_int_eq(heard.multicasts, 2);
+	p->info.curlft.add_time -= 100;
+	sleep(1);
+	lifetime_run(&k);
+	ck_assert(heard.multicasts == 3 && heard.event == XFRM_MSG_POLEXPIRE && e->hard);
+	ck_assert_ptr_nonnull(strstr(words, "policy delete "));
+	ck_assert_uint_eq(k.store->policies, 0);
+	ck_assert_int_eq(lifetime_timeout(&k), -1);
+}
+END_TEST
+
 START_TEST(policy_of_several)
 {
 	struct xfrm_userpolicy_info *info = xfrm_begin(XFRM_MSG_NEWPOLICY, sizeof(*info));
@@ -353,6 +391,8 @@ int main(void)
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, policy_life);
+	tcase_set_timeout(c, 20);
+	tcase_add_test(c, policy_expires);
 	tcase_add_test(c, policy_of_several);
 	tcase_add_test(c, policy_named);
 	tcase_add_test(c, thresholds);

@@ -159,6 +159,38 @@ START_TEST(test_policy_of_several)
 }
 END_TEST
 
+/* Whatever decides what a policy is for is listed, in words that are understood. */
+START_TEST(test_policy_said_again)
+{
+	static const struct {
+		const char *line, *says;
+	} policies[] = {
+		{ "src 1.1.0.0 acquire 5 dir out index 9 proto 7", "\n\tacquire 5\n" },
+		{ "src 1.1.0.0 dir out index 9 mark 1 mask 0xff", "\n\tmark 0x1/0xff\n" },
+		{ "src 1.1.0.0 dir out index 9 mark 0x1/0xff", "\n\tmark 0x1/0xff\n" },
+		{ "src 1.1.0.0 dir out index 9 mark 0 mask 1", "\n\tmark 0x0/0x1\n" },
+		{ "src 1.1.0.0 dir out index 9 if_id 0x50 " TUNNEL, "\n\tif_id 0x50\n" },
+		{ "src 1.1.0.0 dst 1.2.0.0/16 dev lo dir out index 9", " dev lo\n" },
+	};
+	struct ipsp_policy_entry e, again;
+	struct text t;
+
+	line(policies[_i].line);
+	ck_assert_int_eq(policy_parse(&w, &e), 0);
+	text_init(&t, said, sizeof(said));
+	policy_text(&t, &e);
+	ck_assert_msg(strstr(said, policies[_i].says), "%s: %s", policies[_i].line, said);
+	word_init(&w, row, word_split(said, row, WORD_COUNT_MAX));
+	ck_assert_int_eq(policy_parse(&w, &again), 0);
+	ck_assert_mem_eq(&e, &again, sizeof(e));
+	line("src 1.1.0.0 dir out index 9");
+	ck_assert_int_eq(policy_parse(&w, &e), 0);
+	text_init(&t, said, sizeof(said));
+	policy_text(&t, &e);
+	ck_assert_ptr_null(strstr(said, policies[_i].says));
+}
+END_TEST
+
 START_TEST(test_policy_of_too_much)
 {
 	static const struct {
@@ -189,6 +221,7 @@ int main(void)
 	tcase_add_test(c, test_rule_whole);
 	tcase_add_loop_test(c, test_rule_refused, 0, 15);
 	tcase_add_test(c, test_policy_of_several);
+	tcase_add_loop_test(c, test_policy_said_again, 0, 6);
 	tcase_add_loop_test(c, test_policy_of_too_much, 0, 3);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
