@@ -137,19 +137,21 @@ ends_up() {
 			return 1
 	done
 }
-# Under QUORUM=1: no stack said of anything what the two others did not
-agreed() {
+# Under QUORUM=1: what left was voted on, and no stack said of anything what the two others did not
+agreed() { # END [COMPARTMENT]
+	local name=${2:-$(compartment_of "$1")} voted released mismatches
 	[ "${QUORUM:-}" ] || return 0
-	say "$1: voted on $(stat_of "$1" voted), mismatches $(stat_of "$1" mismatches)"
-	[ "$(stat_of "$1" mismatches)" != 0 ] || return 0
-	ctl "$1" quorum list "$(compartment_of "$1")"
-	return 1
+	voted=$(stat_of "$1" voted "$name") released=$(stat_of "$1" released "$name") mismatches=$(stat_of "$1" mismatches "$name")
+	say "$1: $name: voted on $voted, released $released, mismatches $mismatches"
+	[ "$mismatches" = 0 ] || { ctl "$1" quorum list "$name"; return 1; }
+	[ "$voted" -gt 0 ] || [ "$released" = 0 ]
 }
 
-# stat_of END KEY: a counter, or a drop by its reason. Without a program for it: a guest under emulation starts few a second.
+# stat_of END KEY [COMPARTMENT]: a counter, or a drop by its reason. Without a program for it: a guest under emulation starts
+# few a second.
 stat_of() {
 	local text
-	text=$(ctl "$1" stat "$(compartment_of "$1")" --json)
+	text=$(ctl "$1" stat "${3:-$(compartment_of "$1")}" --json)
 	[[ $text =~ \"$2\":(-?[0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 # drops_of END: "reason count" of each that is not 0, on one line
