@@ -250,10 +250,11 @@ algorithm_words() {
 
 # protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
 #   MODE tunnel or beet, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
-# Left's SAs are also given the words of out_words and in_words.
+# The SAs that left sends and receives with are also given the words of out_words and in_words; at right, of far_out_words and
+# far_in_words.
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
-out_words=() in_words=()
+out_words=() in_words=() far_out_words=() far_in_words=()
 protect() {
 	local proto=esp out=() in=() sel_right=() sel_left=()
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
@@ -292,7 +293,7 @@ protect() {
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
 		[ $end = right ] || { out=("${out_words[@]}"); in=("${in_words[@]}"); }
-		[ $end = left ] || { out=(); in=(); }
+		[ $end = left ] || { out=("${far_out_words[@]}"); in=("${far_in_words[@]}"); }
 		net_own=$net_l net_other=$net_r out_own=$out_l out_other=$out_r
 		[ $end = left ] || { net_own=$net_r net_other=$net_l out_own=$out_r out_other=$out_l; }
 		{
