@@ -44,7 +44,10 @@ all_right() { # END: every transfer of the storm had the right SHA-256
 	[ "$bad" = 0 ] && [ "$times" -gt 0 ]
 }
 other_drops() { drops_of left | sed 's/\bno-stack [0-9]*//; s/ *$//'; }
-sum_says() { python3 -c 'import json,sys; s=json.load(open(sys.argv[1])); sys.exit(not eval(sys.argv[2], {}, s))' "$work/sum" "$1"; }
+# of a flow that was received; and no datagram of it was altered
+sum_says() {
+	python3 -c 'import json,sys; s=json.load(open(sys.argv[1])); sys.exit(s["altered"] or not eval(sys.argv[2], {}, s))' "$work/sum" "$1"
+}
 # Bytes the kernel holds for itself: slab, vmalloc, percpu, kernel stacks, page tables. Caches that empty on demand are not
 # counted: reclaimable slab is dropped first.
 kernel_memory() {

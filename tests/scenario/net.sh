@@ -49,37 +49,31 @@ behind() {
 	local net=1
 	[ "$1" = right ] && net=2
 	ip netns add "$2"
-	ip -n "$2" link set lo up
 	at "$2" sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 net.ipv4.ping_group_range="0 2147483647"
 	ip link add h0 netns "$1" type veth peer name h0 netns "$2"
-	ip -n "$1" addr add 10.$net.0.254/24 dev h0
-	ip -n "$1" addr add fd0$net::fe/64 dev h0 nodad
-	ip -n "$2" addr add 10.$net.0.2/24 dev h0
-	ip -n "$2" addr add fd0$net::2/64 dev h0 nodad
-	ip -n "$1" link set h0 up
-	ip -n "$2" link set h0 up
-	ip -n "$2" route add default via 10.$net.0.254
-	ip -n "$2" route add default via fd0$net::fe
+	ip -n "$1" -batch - <<-GATEWAY
+		addr add 10.$net.0.254/24 dev h0
+		addr add fd0$net::fe/64 dev h0 nodad
+		link set h0 up
+	GATEWAY
+	ip -n "$2" -batch - <<-HOST
+		link set lo up
+		addr add 10.$net.0.2/24 dev h0
+		addr add fd0$net::2/64 dev h0 nodad
+		link set h0 up
+		route add default via 10.$net.0.254
+		route add default via fd0$net::fe
+	HOST
 	at "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
 # Tunnels of both families, AES-128-GCM, with fwd policies and the rules that protect all of it. Reqid is the family.
 # Policies have priority 100, so that a scenario can put one before them.
 tunnels() {
-	local f out_l out_r net_l net_r key_l key_r spi end
-	for f in 4 6; do
-		if [ $f = 4 ]; then out_l=10.9.0.1 out_r=10.9.0.2 net_l=10.1.0.0/24 net_r=10.2.0.0/24
-		else out_l=fd09::1 out_r=fd09::2 net_l=fd01::/64 net_r=fd02::/64; fi
-		spi_last=$((spi_last + 2)) key_l=$(new_key 20) key_r=$(new_key 20)
-		for end in left right; do
-			xf $end state add src $out_l dst $out_r proto esp spi $((spi_last - 1)) reqid $f mode tunnel replay-window 1024 \
-				aead 'rfc4106(gcm(aes))' "$key_l" 128 || return 1
-			xf $end state add src $out_r dst $out_l proto esp spi $spi_last reqid $f mode tunnel replay-window 1024 \
-				aead 'rfc4106(gcm(aes))' "$key_r" 128 || return 1
-		done
-		tunnel_policies left $f $net_l $net_r $out_l $out_r || return 1
-		tunnel_policies right $f $net_r $net_l $out_r $out_l || return 1
-	done
+	local f key_l=() key_r=() end
+	for f in 4 6; do key_l[f]=$(new_key 20) key_r[f]=$(new_key 20); done
+	spi_last=$((spi_last + 4))
+	for end in left right; do tunnel_lines $end | xf_lines $end || return 1; done
 	rules <<-RULES
 		out to 10.2.0.0/24 -> blue protect
 		out to fd02::/64 -> blue protect
@@ -89,13 +83,23 @@ tunnels() {
 		fwd from fd02::/64 -> blue protect
 	RULES
 }
-tunnel_policies() { # END FAMILY OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER
+tunnel_lines() { # END
+	local f out_l out_r net_l net_r spi add
+	for f in 4 6; do
+		if [ $f = 4 ]; then out_l=10.9.0.1 out_r=10.9.0.2 net_l=10.1.0.0/24 net_r=10.2.0.0/24
+		else out_l=fd09::1 out_r=fd09::2 net_l=fd01::/64 net_r=fd02::/64; fi
+		spi=$((spi_last - 7 + f)) add="reqid $f mode tunnel replay-window 1024 aead 'rfc4106(gcm(aes))'"
+		echo "state add src $out_l dst $out_r proto esp spi $spi $add ${key_l[f]} 128"
+		echo "state add src $out_r dst $out_l proto esp spi $((spi + 1)) $add ${key_r[f]} 128"
+		if [ "$1" = left ]; then tunnel_policy_lines $f $net_l $net_r $out_l $out_r
+		else tunnel_policy_lines $f $net_r $net_l $out_r $out_l; fi
+	done
+}
+tunnel_policy_lines() { # FAMILY OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER
 	local direction
-	xf "$1" policy add src "$3" dst "$4" dir out priority 100 \
-		tmpl src "$5" dst "$6" proto esp reqid "$2" mode tunnel || return 1
+	echo "policy add src $2 dst $3 dir out priority 100 tmpl src $4 dst $5 proto esp reqid $1 mode tunnel"
 	for direction in in fwd; do
-		xf "$1" policy add src "$4" dst "$3" dir $direction priority 100 \
-			tmpl src "$6" dst "$5" proto esp reqid "$2" mode tunnel || return 1
+		echo "policy add src $3 dst $2 dir $direction priority 100 tmpl src $5 dst $4 proto esp reqid $1 mode tunnel"
 	done
 }
 # The rule table of left, from standard input; the kernel's ESP needs none

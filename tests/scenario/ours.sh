@@ -36,31 +36,41 @@ until_true() {
 	done
 }
 
+# A guest under emulation starts few programs a second: so one `ip` for each namespace, that reads what to do
 hosts_up() {
 	local h
 	for h in left right; do
 		ip netns add $h
-		ip -n $h link set lo up
 		at $h sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0 \
 			net.ipv6.conf.default.router_solicitations=0 net.ipv4.ping_group_range="0 2147483647"
 	done
 	ip link add l0 netns left address 02:00:00:00:00:01 type veth peer name r0 netns right address 02:00:00:00:00:02
-	ip -n left addr add 10.9.0.1/24 dev l0
-	ip -n left addr add fd09::1/64 dev l0 nodad
-	ip -n left addr add 10.1.0.1/32 dev lo
-	ip -n left addr add fd01::1/128 dev lo nodad
-	ip -n right addr add 10.9.0.2/24 dev r0
-	ip -n right addr add fd09::2/64 dev r0 nodad
-	ip -n right addr add 10.2.0.1/32 dev lo
-	ip -n right addr add fd02::1/128 dev lo nodad
-	ip -n left link set l0 up
-	ip -n right link set r0 up
-	for h in 10.9.0.2 fd09::2; do ip -n left neigh replace $h dev l0 lladdr 02:00:00:00:00:02 nud permanent; done
-	for h in 10.9.0.1 fd09::1; do ip -n right neigh replace $h dev r0 lladdr 02:00:00:00:00:01 nud permanent; done
-	ip -n left route add 10.2.0.0/24 via 10.9.0.2 src 10.1.0.1
-	ip -n left route add fd02::/64 via fd09::2 src fd01::1
-	ip -n right route add 10.1.0.0/24 via 10.9.0.1 src 10.2.0.1
-	ip -n right route add fd01::/64 via fd09::1 src fd02::1
+	ip -n left -batch - <<-LEFT
+		link set lo up
+		addr add 10.9.0.1/24 dev l0
+		addr add fd09::1/64 dev l0 nodad
+		addr add 10.1.0.1/32 dev lo
+		addr add fd01::1/128 dev lo nodad
+		link set l0 up
+		neigh replace 10.9.0.2 dev l0 lladdr 02:00:00:00:00:02 nud permanent
+		neigh replace fd09::2 dev l0 lladdr 02:00:00:00:00:02 nud permanent
+	LEFT
+	ip -n right -batch - <<-RIGHT
+		link set lo up
+		addr add 10.9.0.2/24 dev r0
+		addr add fd09::2/64 dev r0 nodad
+		addr add 10.2.0.1/32 dev lo
+		addr add fd02::1/128 dev lo nodad
+		link set r0 up
+		neigh replace 10.9.0.1 dev r0 lladdr 02:00:00:00:00:01 nud permanent
+		neigh replace fd09::1 dev r0 lladdr 02:00:00:00:00:01 nud permanent
+		route add 10.1.0.0/24 via 10.9.0.1 src 10.2.0.1
+		route add fd01::/64 via fd09::1 src fd02::1
+	RIGHT
+	ip -n left -batch - <<-LEFT
+		route add 10.2.0.0/24 via 10.9.0.2 src 10.1.0.1
+		route add fd02::/64 via fd09::2 src fd01::1
+	LEFT
 }
 
 hosts_down() {
@@ -75,12 +85,13 @@ hosts_down() {
 # The kernel's ESP, and the fast ciphers that no udev loads here: without them the comparison is with generic C.
 # shellcheck disable=SC2120
 kernel_esp() {
-	local m
+	local m line wanted=()
+	[ "${ESP_OFFLOAD:-1}" != 1 ] || set -- esp4_offload esp6_offload "$@"
 	for m in aesni_intel ghash_clmulni_intel chacha_x86_64 poly1305_x86_64 gcm ctr chacha20poly1305 authenc echainiv seqiv \
 		esp4 esp6 ah4 ah6 xfrm_user "$@"; do
-		modprobe $m 2>/dev/null || say "module $m is not there"
+		[ -d "/sys/module/$m" ] || wanted+=("$m")
 	done
-	if [ "${ESP_OFFLOAD:-1}" = 1 ]; then modprobe -a esp4_offload esp6_offload; fi
+	[ ${#wanted[@]} = 0 ] || modprobe -a "${wanted[@]}" 2>&1 | while IFS= read -r line; do say "$line"; done
 }
 
 ctl() { # ctl END WORDS...
@@ -95,6 +106,18 @@ xf() {
 	else
 		ip -n "$end" xfrm "$@"
 	fi
+}
+
+# line WORDS...: as xf_lines takes it
+line() { printf "'%s' " "$@"; echo; }
+# xf_lines END: the words of `ip xfrm`, a line each, from standard input. Into a namespace is a longer way than into a program:
+# it is gone once for all of them.
+xf_lines() {
+	if ! is_ours "$1"; then sed 's/^/xfrm /' | ip -n "$1" -batch -; return; fi
+	# shellcheck disable=SC2016
+	at "$1" bash -c 'while IFS= read -r line; do
+		eval "ipsec-portctl -c $0 $line" < /dev/null || exit 1
+	done' "$(compartment_of "$1")"
 }
 
 # QUORUM=1 (make check-quorum): each compartment has three stacks that share no code, of which two must agree. All three have
@@ -114,19 +137,21 @@ ends_up() {
 			return 1
 	done
 }
-# Under QUORUM=1: no stack said of anything what the two others did not
-agreed() {
+# Under QUORUM=1: what left was voted on, and no stack said of anything what the two others did not
+agreed() { # END [COMPARTMENT]
+	local name=${2:-$(compartment_of "$1")} voted released mismatches
 	[ "${QUORUM:-}" ] || return 0
-	say "$1: voted on $(stat_of "$1" voted), mismatches $(stat_of "$1" mismatches)"
-	[ "$(stat_of "$1" mismatches)" != 0 ] || return 0
-	ctl "$1" quorum list "$(compartment_of "$1")"
-	return 1
+	voted=$(stat_of "$1" voted "$name") released=$(stat_of "$1" released "$name") mismatches=$(stat_of "$1" mismatches "$name")
+	say "$1: $name: voted on $voted, released $released, mismatches $mismatches"
+	[ "$mismatches" = 0 ] || { ctl "$1" quorum list "$name"; return 1; }
+	[ "$voted" -gt 0 ] || [ "$released" = 0 ]
 }
 
-# stat_of END KEY: a counter, or a drop by its reason. Without a program for it: a guest under emulation starts few a second.
+# stat_of END KEY [COMPARTMENT]: a counter, or a drop by its reason. Without a program for it: a guest under emulation starts
+# few a second.
 stat_of() {
 	local text
-	text=$(ctl "$1" stat "$(compartment_of "$1")" --json)
+	text=$(ctl "$1" stat "${3:-$(compartment_of "$1")}" --json)
 	[[ $text =~ \"$2\":(-?[0-9]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 # drops_of END: "reason count" of each that is not 0, on one line
@@ -225,14 +250,15 @@ algorithm_words() {
 
 # protect MODE FAMILIES ALGORITHM [window N] [esn] [encap PORT-LEFT PORT-RIGHT]
 #   MODE tunnel or beet, FAMILIES 4in4 4in6 6in4 6in6 (INNERinOUTER); MODE transport, FAMILIES 4 or 6
-# Left's SAs are also given the words of out_words and in_words.
+# The SAs that left sends and receives with are also given the words of out_words and in_words; at right, of far_out_words and
+# far_in_words.
 # One SA each way with fresh keys, and its policies, at both ends; a port rule where the end is ours. Sets near_left and
 # near_right (the addresses that applications use), spi_left and spi_right (of what left and right send).
-out_words=() in_words=()
+out_words=() in_words=() far_out_words=() far_in_words=()
 protect() {
 	local proto=esp out=() in=() sel_right=() sel_left=()
 	local mode=$1 families=$2 algorithm=$3 window=64 flags=() words words_l words_r outer inner
-	local out_l out_r net_l net_r end other to_right=() to_left=()
+	local out_l out_r net_l net_r net_own net_other out_own out_other end other to_right=() to_left=()
 	shift 3
 	while [ $# -gt 0 ]; do
 		case $1 in
@@ -267,14 +293,17 @@ protect() {
 	spi_left=$(printf '0x%x' $((spi_last - 1))) spi_right=$(printf '0x%x' $spi_last)
 	for end in left right; do
 		[ $end = right ] || { out=("${out_words[@]}"); in=("${in_words[@]}"); }
-		[ $end = left ] || { out=(); in=(); }
-		xf $end state add src $out_l dst $out_r proto $proto spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" "${sel_right[@]}" "${out[@]}" || return 1
-		xf $end state add src $out_r dst $out_l proto $proto spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
-			${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" "${sel_left[@]}" "${in[@]}" || return 1
+		[ $end = left ] || { out=("${far_out_words[@]}"); in=("${far_in_words[@]}"); }
+		net_own=$net_l net_other=$net_r out_own=$out_l out_other=$out_r
+		[ $end = left ] || { net_own=$net_r net_other=$net_l out_own=$out_r out_other=$out_l; }
+		{
+			line state add src $out_l dst $out_r proto $proto spi "$spi_left" reqid 1 mode "$mode" replay-window "$window" \
+				${flags[0]+flag "${flags[@]}"} "${words_l[@]}" "${to_right[@]}" "${sel_right[@]}" "${out[@]}"
+			line state add src $out_r dst $out_l proto $proto spi "$spi_right" reqid 1 mode "$mode" replay-window "$window" \
+				${flags[0]+flag "${flags[@]}"} "${words_r[@]}" "${to_left[@]}" "${sel_left[@]}" "${in[@]}"
+			policy_lines $net_own $net_other $out_own $out_other "$mode" $proto
+		} | xf_lines $end || return 1
 	done
-	policy left $net_l $net_r $out_l $out_r "$mode" $proto || return 1
-	policy right $net_r $net_l $out_r $out_l "$mode" $proto || return 1
 	for end in left right; do
 		is_ours $end || continue
 		if [ $end = left ]; then other=$net_r; else other=$net_l; fi
@@ -284,15 +313,18 @@ protect() {
 		RULES
 	done
 }
-policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE [PROTO]
-	local proto=${7:-esp}
-	local tmpl_out=(tmpl proto $proto reqid 1 mode "$6") tmpl_in=(tmpl proto $proto reqid 1 mode "$6")
-	if [ "$6" != transport ]; then
-		tmpl_out=(tmpl src "$4" dst "$5" proto $proto reqid 1 mode "$6")
-		tmpl_in=(tmpl src "$5" dst "$4" proto $proto reqid 1 mode "$6")
+policy_lines() { # OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE [PROTO]
+	local proto=${6:-esp}
+	local tmpl_out=(tmpl proto "$proto" reqid 1 mode "$5") tmpl_in=(tmpl proto "$proto" reqid 1 mode "$5")
+	if [ "$5" != transport ]; then
+		tmpl_out=(tmpl src "$3" dst "$4" proto "$proto" reqid 1 mode "$5")
+		tmpl_in=(tmpl src "$4" dst "$3" proto "$proto" reqid 1 mode "$5")
 	fi
-	xf "$1" policy add src "$2" dst "$3" dir out "${tmpl_out[@]}" &&
-		xf "$1" policy add src "$3" dst "$2" dir in "${tmpl_in[@]}"
+	line policy add src "$1" dst "$2" dir out "${tmpl_out[@]}"
+	line policy add src "$2" dst "$1" dir in "${tmpl_in[@]}"
+}
+policy() { # END OWN-NET OTHER-NET OWN-OUTER OTHER-OUTER MODE [PROTO]
+	policy_lines "${@:2}" | xf_lines "$1"
 }
 # Takes away what protect made. Where ours stays as it is under a protect rule, nothing passes in clear from here on.
 unprotect() {

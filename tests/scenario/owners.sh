@@ -56,7 +56,7 @@ policies_of_right() {
 world() {
 	hosts_up && kernel_esp && insmod "$module" || return 1
 	for c in blue green; do
-		left ipsec-portctl compartment add $c engine "$ENGINE" deadline "$DEADLINE" || return 1
+		left ipsec-portctl compartment add $c engine "$ENGINE" deadline "$DEADLINE" "${quorum_words[@]}" || return 1
 	done
 	servers right && states blue 1 && states green 2 && policies_of_right && rules_are && watch left l0 && watch right r0 && wire_mark
 }
@@ -143,6 +143,7 @@ compartments_go() {
 	: | left ipsec-portctl rule set -
 	for c in blue green; do
 		check "$c: the ledger balances" until_true 5 eval "[ \"\$(of $c balance)\" = 0 ]"
+		check "$c: its stacks agreed" agreed left $c
 		check "$c goes" left ipsec-portctl compartment del $c
 	done
 	check "what was made is freed" until_true 20 all_freed
