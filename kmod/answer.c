@@ -190,7 +190,6 @@ static u64 out_bound(const struct ticket *t, u32 segments)
 	return t->skb->len + segments * overhead;
 }
 
-
 static u32 out_lengths(const struct ticket *t, const struct reply *r)
 {
 	const struct ipsp_answer *a = &r->answer;

@@ -128,7 +128,7 @@ bool ipsp_counter_take(struct counter *n, u32 count, u64 *first);
  * all that were let in, and no other packet of it is pending; the caller settles it at its end.
  * Two numbers may have one place: then the second is not marked, which does no harm.
  */
-#define COUNTER_PLACES	(1u << 16)
+#define COUNTER_PLACES	0x10000u
 u64 ipsp_counter_infer(struct counter *n, u32 wire);
 bool ipsp_counter_check(struct counter *n, u64 number, unsigned long *pending, bool *marked);
 bool ipsp_counter_accept(struct counter *n, u64 number);
