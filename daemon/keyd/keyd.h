@@ -211,7 +211,10 @@ struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */
 struct keyd_policy *store_new_policy(struct keyd *k);
 void store_free_sa(struct keyd *k, struct keyd_sa *sa);
 void store_free_policy(struct keyd *k, struct keyd_policy *p);
-/* Once its SPI, its reqid, its limits and that it is ENDING are written; the next one of that SPI behind `after` (NULL: the first). */
+/*
+ * Once its SPI, its reqid, its limits and that it is ENDING are written; the next one of that SPI behind `after` (NULL: the
+ * first).
+ */
 void store_named(struct keyd *k, const struct keyd_sa *sa);
 struct keyd_sa *store_find_spi(struct keyd *k, __be32 spi, const struct keyd_sa *after);
 struct keyd_sa *store_find_reqid(struct keyd *k, __u32 reqid, const struct keyd_sa *after);	/* 0: all */

@@ -2,8 +2,9 @@
 /*
  * acquire.c - packets that wait for an SA: told to the keying agent, released when the SA is there
  *
- * The agent asks `acquire wait`, and the reply comes when a stack has needed an SA, or an SA has met a limit. Without an agent the packets are
- * refused at once; so are those whose agent has gone. What is not told, the kernel drops when its time is over.
+ * The agent asks `acquire wait`, and the reply comes when a stack has needed an SA, or an SA has met a limit. Without an
+ * agent the packets are refused at once; so are those whose agent has gone. What is not told, the kernel drops when its
+ * time is over.
  */
 #include <arpa/inet.h>
 #include <errno.h>

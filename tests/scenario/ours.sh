@@ -36,7 +36,27 @@ until_true() {
 	done
 }
 
-# A guest under emulation starts few programs a second: so one `ip` for each namespace, that reads what to do
+# A guest under emulation starts few programs a second: so one `ip` for each namespace, that reads what to do.
+# host_up END OWN OTHER: the last numbers of its addresses and of the other end's
+host_up() {
+	ip -n "$1" -batch - <<-HOST
+		link set lo up
+		addr add 10.9.0.$2/24 dev ${1:0:1}0
+		addr add fd09::$2/64 dev ${1:0:1}0 nodad
+		addr add 10.$2.0.1/32 dev lo
+		addr add fd0$2::1/128 dev lo nodad
+		link set ${1:0:1}0 up
+		neigh replace 10.9.0.$3 dev ${1:0:1}0 lladdr 02:00:00:00:00:0$3 nud permanent
+		neigh replace fd09::$3 dev ${1:0:1}0 lladdr 02:00:00:00:00:0$3 nud permanent
+	HOST
+}
+# The same, once both devices are up
+host_routes() {
+	ip -n "$1" -batch - <<-HOST
+		route add 10.$3.0.0/24 via 10.9.0.$3 src 10.$2.0.1
+		route add fd0$3::/64 via fd09::$3 src fd0$2::1
+	HOST
+}
 hosts_up() {
 	local h
 	for h in left right; do
@@ -45,32 +65,10 @@ hosts_up() {
 			net.ipv6.conf.default.router_solicitations=0 net.ipv4.ping_group_range="0 2147483647"
 	done
 	ip link add l0 netns left address 02:00:00:00:00:01 type veth peer name r0 netns right address 02:00:00:00:00:02
-	ip -n left -batch - <<-LEFT
-		link set lo up
-		addr add 10.9.0.1/24 dev l0
-		addr add fd09::1/64 dev l0 nodad
-		addr add 10.1.0.1/32 dev lo
-		addr add fd01::1/128 dev lo nodad
-		link set l0 up
-		neigh replace 10.9.0.2 dev l0 lladdr 02:00:00:00:00:02 nud permanent
-		neigh replace fd09::2 dev l0 lladdr 02:00:00:00:00:02 nud permanent
-	LEFT
-	ip -n right -batch - <<-RIGHT
-		link set lo up
-		addr add 10.9.0.2/24 dev r0
-		addr add fd09::2/64 dev r0 nodad
-		addr add 10.2.0.1/32 dev lo
-		addr add fd02::1/128 dev lo nodad
-		link set r0 up
-		neigh replace 10.9.0.1 dev r0 lladdr 02:00:00:00:00:01 nud permanent
-		neigh replace fd09::1 dev r0 lladdr 02:00:00:00:00:01 nud permanent
-		route add 10.1.0.0/24 via 10.9.0.1 src 10.2.0.1
-		route add fd01::/64 via fd09::1 src fd02::1
-	RIGHT
-	ip -n left -batch - <<-LEFT
-		route add 10.2.0.0/24 via 10.9.0.2 src 10.1.0.1
-		route add fd02::/64 via fd09::2 src fd01::1
-	LEFT
+	host_up left 1 2
+	host_up right 2 1
+	host_routes left 1 2
+	host_routes right 2 1
 }
 
 hosts_down() {
