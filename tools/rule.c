@@ -95,7 +95,7 @@ static int rule_set(const struct portctl *p, const char *path)
 static int rule_list(void)
 {
 	struct ipsp_rules get = { .rules = (uintptr_t)rules, .count = IPSP_RULES_MAX };
-	char line[512];
+	char line[RULE_TEXT_MAX];
 	struct text t;
 	__u32 i;
 	int err = device_control(IPSP_CTL_RULES_GET, &get);

@@ -169,11 +169,18 @@ static void text_selector(struct text *t, const struct ipsp_selector *s)
 		text_add(t, " dport %u-%u", s->destination_first, s->destination_last);
 }
 
+static void text_named(struct text *t, const char *name, const char *word)
+{
+	text_add(t, "%s", name);
+	word_say(t, word);
+}
+
 static void text_cgroup(struct text *t, __u64 number)
 {
 	char path[CGROUP_PATH_MAX];
 
-	if (cgroup_path(number, path))
+	/* one that would leave no room for the rest of the line is said as its number too */
+	if (cgroup_path(number, path) || strlen(path) > RULE_TEXT_MAX / 2)
 		text_add(t, " cgroup @%llu", (unsigned long long)number);
 	else
 		text_add(t, " cgroup %s", path);
@@ -187,7 +194,7 @@ void rule_text(struct text *t, const struct ipsp_rule *r)
 		 r->directions == IPSP_RULE_IN ? "in" : "fwd");
 	text_selector(t, s);
 	if (r->device[0])
-		text_add(t, " dev %s", r->device);
+		text_named(t, " dev ", r->device);
 	if (s->mark_mask)
 		text_add(t, " mark 0x%x/0x%x", s->mark, s->mark_mask);
 	if (r->flags & IPSP_RULEF_UID)
@@ -197,8 +204,8 @@ void rule_text(struct text *t, const struct ipsp_rule *r)
 	if (r->flags & IPSP_RULEF_CGROUP)
 		text_cgroup(t, r->cgroup);
 	if (r->flags & IPSP_RULEF_LABEL)
-		text_add(t, " label %s", r->label);
-	text_add(t, " -> %s%s", r->action == IPSP_RULE_BYPASS ? "bypass" :
-		 r->action == IPSP_RULE_DROP ? "drop" : r->compartment,
-		 r->flags & IPSP_RULEF_PROTECT ? " protect" : "");
+		text_named(t, " label ", r->label);
+	text_named(t, " -> ", r->action == IPSP_RULE_BYPASS ? "bypass" : r->action == IPSP_RULE_DROP ? "drop" : r->compartment);
+	if (r->flags & IPSP_RULEF_PROTECT)
+		text_add(t, " protect");
 }

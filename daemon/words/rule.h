@@ -7,7 +7,10 @@
 #include "text.h"
 #include "word.h"
 
+#define RULE_TEXT_MAX	1024	/* bytes that hold any rule as a line, with its NUL */
+
 int rule_parse(struct words *w, struct ipsp_rule *rule);
+/* A line that rule_parse() understands as the same rule. */
 void rule_text(struct text *t, const struct ipsp_rule *rule);
 
 #endif

@@ -53,6 +53,24 @@ int word_split(char *line, const char **word, int room)
 	}
 }
 
+/* Without quotes it would come back whole. */
+static bool word_is_plain(const char *word)
+{
+	if (!*word || *word == '#' || *word == '"' || *word == '\'')
+		return false;
+	while (*word)
+		if (isspace((unsigned char)*word++))
+			return false;
+	return true;
+}
+
+void word_say(struct text *t, const char *word)
+{
+	const char *quote = word_is_plain(word) ? "" : strchr(word, '"') ? "'" : "\"";
+
+	text_add(t, "%s%s%s", quote, word, quote);
+}
+
 const char *word_peek(const struct words *w)
 {
 	return w->at < w->count ? w->word[w->at] : NULL;

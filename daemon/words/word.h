@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 #define WORD_ERROR_MAX	512
 #define WORD_LINE_MAX	4096
 #define WORD_COUNT_MAX	256
@@ -47,6 +49,9 @@ void word_init(struct words *w, const char *const *word, int count);
 
 /* Cuts a line in place; "quoted words" may hold blanks, # starts a comment. */
 int word_split(char *line, const char **word, int room);
+
+/* The other way: one word such that word_split() gives it back. One with both quotes and a blank, which no line can say, is cut apart there. */
+void word_say(struct text *t, const char *word);
 
 const char *word_peek(const struct words *w);		/* NULL at the end */
 const char *word_next(struct words *w);

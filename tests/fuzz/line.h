@@ -3,8 +3,6 @@
 #ifndef FUZZ_LINE_H
 #define FUZZ_LINE_H
 
-#include <ctype.h>
-
 #include "tests/fuzz/fuzz.h"
 #include "words/text.h"
 #include "words/word.h"
@@ -37,17 +35,6 @@ static inline int line_begin(struct line *l, const uint8_t *data, size_t size)
 static inline void line_end(struct line *l)
 {
 	free(l->bytes);
-}
-
-/* One that word_split() gives back without quotes */
-static inline int line_is_plain(const char *word)
-{
-	if (!*word || *word == '#' || *word == '"' || *word == '\'')
-		return 0;
-	while (*word)
-		if (isspace((unsigned char)*word++))
-			return 0;
-	return 1;
 }
 
 /* A complaint is there, ends, and is of a kind that `ip xfrm` knows. */

@@ -109,6 +109,22 @@ START_TEST(test_rule_whole)
 }
 END_TEST
 
+/* What a listing says can be set again, whatever the names are made of. */
+START_TEST(test_rule_quoted)
+{
+	static const char *const pairs[][2] = {
+		{ "out label '#' -> blue", "out label \"#\" -> blue" },
+		{ "out label 'a \"b' dev \"it's \" -> 'dark blue' protect", "out dev \"it's \" label 'a \"b' -> \"dark blue\" protect" },
+		{ "out -> '#1'", "out -> \"#1\"" },
+		{ "out -> it's\"", "out -> it's\"" },
+		{ "out -> ''", "out -> \"\"" },
+	};
+
+	ck_assert_str_eq(rule_again(pairs[_i][0]), pairs[_i][1]);
+	ck_assert_str_eq(rule_again(said), pairs[_i][1]);
+}
+END_TEST
+
 START_TEST(test_rule_refused)
 {
 	static const char *const lines[] = {
@@ -219,7 +235,8 @@ int main(void)
 	tcase_add_loop_test(c, test_no_key_in_complaint, 0, 3);
 	tcase_add_test(c, test_rule_family);
 	tcase_add_test(c, test_rule_whole);
-	tcase_add_loop_test(c, test_rule_refused, 0, 15);
+	tcase_add_loop_test(c, test_rule_quoted, 0, 5);
+	tcase_add_loop_test(c, test_rule_refused, 0, 25);
 	tcase_add_test(c, test_policy_of_several);
 	tcase_add_loop_test(c, test_policy_said_again, 0, 6);
 	tcase_add_loop_test(c, test_policy_of_too_much, 0, 3);
