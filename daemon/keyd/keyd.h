@@ -205,6 +205,7 @@ void relay_part(struct request *r, const void *data, size_t size, __u32 flags,
 
 /* store.c */
 int store_open(struct keyd *k, const char *path);	/* 0, or -errno */
+void store_close(struct keyd *k);			/* for this process */
 struct keyd_sa *store_sas(struct keyd *k);
 struct keyd_policy *store_policies(struct keyd *k);
 struct keyd_sa *store_new_sa(struct keyd *k);		/* NULL: full */

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -132,11 +134,25 @@ static void loop(struct keyd *k)
 	}
 }
 
+/*
+ * Keys lie here and in the store: none goes to swap space. What comes later is locked too, which at a limit would make
+ * an allocation fail: so only without one.
+ */
+static void lock_memory(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all) || mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		complain("memory is not locked, keys may get to swap space (limit of locked memory: unlimited wanted)", -errno);
+}
+
 static int serve(struct keyd *k)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	int notify = notify_open(), err = give_up_root();
+	int notify = notify_open(), err;
 
+	lock_memory();
+	err = give_up_root();
 	if (err)
 		return complain("giving up root", err);
 	sigaction(SIGTERM, &action, NULL);
@@ -174,6 +190,7 @@ static int run(struct keyd *k, const char *store)
 {
 	int child, end;
 
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);	/* of both halves */
 	k->relay = relay_open();
 	if (k->relay == -ENOTCONN)
 		fprintf(stderr, "ipsec-port-keyd: the relay is off; wanted: ipsec-portctl relay enable\n");
@@ -187,6 +204,7 @@ static int run(struct keyd *k, const char *store)
 		return complain("fork", child);
 	if (child) {
 		close(k->relay);
+		store_close(k);
 		return opener_serve(k, end, child);
 	}
 	k->opener = end;

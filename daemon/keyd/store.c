@@ -311,6 +311,12 @@ int store_open(struct keyd *k, const char *path)
 	return 0;
 }
 
+void store_close(struct keyd *k)
+{
+	munmap(k->store, store_size());
+	k->store = NULL;
+}
+
 struct keyd_sa *store_sas(struct keyd *k)
 {
 	return (struct keyd_sa *)(k->store + 1);
