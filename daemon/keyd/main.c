@@ -217,6 +217,13 @@ static int usage(void)
 	return 2;
 }
 
+static int bad_option(const char *seen)
+{
+	fprintf(stderr, "ipsec-port-keyd: option \"%s\": allowed, each with a value: --compartment NAME, --place FILE, --store FILE\n",
+		seen);
+	return 2;
+}
+
 static int bad_name(const char *name)
 {
 	fprintf(stderr, "ipsec-port-keyd: --compartment \"%.60s\": allowed: 1 to 31 of a-z, 0-9, _ and -, not control or "
@@ -236,6 +243,7 @@ int main(int argc, char **argv)
 	static struct keyd k;
 	int c;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		if (c == 'c')
 			compartment = optarg;
@@ -244,7 +252,7 @@ int main(int argc, char **argv)
 		else if (c == 's')
 			store = optarg;
 		else
-			return usage();
+			return bad_option(argv[optind - 1]);
 	}
 	if (optind != argc || !compartment)
 		return usage();

@@ -44,6 +44,7 @@ struct Options {
 }
 
 impl Options {
+    /// Where the value of an option goes, other than --port's.
     fn number(&mut self, name: &str) -> Option<&mut u32> {
         Some(match name {
             "--index" => &mut self.index,
@@ -56,16 +57,18 @@ impl Options {
     }
 
     fn take(&mut self, name: &str, value: Option<String>) -> Result<(), String> {
-        let text = value.ok_or_else(usage)?;
-        if name == "--port" {
-            self.port_fd = Some(open_port(&text)?);
-            return Ok(());
-        }
-        let number = text.parse::<i32>().ok().filter(|n| *n >= 0);
-        let number = number.ok_or_else(|| format!("{NAME}: {name} \"{text}\": allowed: a number"))?;
+        let text = value.ok_or_else(|| refused(name))?;
+        let number = || {
+            let number = text.parse::<i32>().ok().filter(|n| *n >= 0);
+            number.ok_or_else(|| format!("{NAME}: {name} \"{text}\": allowed: a number"))
+        };
         match name {
-            "--port-fd" => self.port_fd = Some(number),
-            _ => *self.number(name).ok_or_else(usage)? = number as u32,
+            "--port" => self.port_fd = Some(open_port(&text)?),
+            "--port-fd" => self.port_fd = Some(number()?),
+            _ => {
+                let at = self.number(name).ok_or_else(|| refused(name))?;
+                *at = number()? as u32;
+            }
         }
         Ok(())
     }
@@ -93,6 +96,10 @@ impl Options {
 fn open_port(path: &str) -> Result<i32, String> {
     let file = File::options().read(true).write(true).open(path);
     file.map(File::into_raw_fd).map_err(|e| format!("{NAME}: {path}: {e}"))
+}
+
+fn refused(option: &str) -> String {
+    format!("{NAME}: option \"{option}\": allowed, each but --records with a value: {USAGE}")
 }
 
 fn usage() -> String {

@@ -6,6 +6,7 @@
  * records. With --records there is neither port nor sandbox (stream.h).
  */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -55,10 +56,17 @@ static void must(const char *failed)
 		die(failed);
 }
 
+#define WORDS "--port DEVICE | --port-fd N | --records [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G]"
+
 static void usage(void)
 {
-	fprintf(stderr, "usage: " NAME " --port DEVICE | --port-fd N | --records [--index I] [--sas-max N] "
-		"[--policies-max N] [--uid U] [--gid G]\n");
+	fprintf(stderr, "usage: " NAME " " WORDS "\n");
+	_exit(2);
+}
+
+static void refuse(const char *seen)
+{
+	fprintf(stderr, NAME ": option \"%s\": allowed, each but --records with a value: " WORDS "\n", seen);
 	_exit(2);
 }
 
@@ -69,7 +77,7 @@ static unsigned main_number(const char *option, const char *text)
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || value > 0x7fffffff) {
+	if (errno || !isdigit((unsigned char)*text) || *end || value > 0x7fffffff) {
 		fprintf(stderr, NAME ": --%s \"%s\": allowed: a number\n", option, text);
 		_exit(2);
 	}
@@ -95,9 +103,10 @@ static void main_options(struct main_options *o, int argc, char **argv)
 {
 	int chosen, at = 0;
 
+	opterr = 0;
 	while ((chosen = getopt_long(argc, argv, "", names, &at)) != -1) {
 		if (chosen == '?')
-			usage();
+			refuse(argv[optind - 1]);
 		main_option(o, chosen, at);
 	}
 	if (optind != argc || o->records == (o->port_fd >= 0))

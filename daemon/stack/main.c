@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* main.c - the life of a stack: warm up, attach, close the sandbox, answer records */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -40,7 +41,7 @@ static unsigned number(const char *option, const char *text)
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 
-	if (!*text || *end || value > 0x7fffffff) {
+	if (!isdigit((unsigned char)*text) || *end || value > 0x7fffffff) {
 		fprintf(stderr, "ipsec-port-stack: %s \"%s\": allowed: a number\n", option, text);
 		_exit(2);
 	}
@@ -67,10 +68,19 @@ static const struct option option_names[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+#define WORDS "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G]"
+
+static void refuse(const char *seen)
+{
+	fprintf(stderr, "ipsec-port-stack: option \"%s\": allowed, each with a value: " WORDS "\n", seen);
+	_exit(2);
+}
+
 static void options_parse(struct options *o, int argc, char **argv)
 {
 	int c;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", option_names, NULL)) != -1) {
 		switch (c) {
 		case 'p': o->port_fd = open_port(optarg); break;
@@ -80,12 +90,11 @@ static void options_parse(struct options *o, int argc, char **argv)
 		case 'l': o->transform.policies_max = number("--policies-max", optarg); break;
 		case 'u': o->uid = number("--uid", optarg); break;
 		case 'g': o->gid = number("--gid", optarg); break;
-		default: _exit(2);
+		default: refuse(argv[optind - 1]);
 		}
 	}
 	if (o->port_fd < 0 || optind != argc) {
-		fprintf(stderr, "usage: ipsec-port-stack --port DEVICE | --port-fd N [--index I] "
-			"[--sas-max N] [--policies-max N] [--uid U] [--gid G]\n");
+		fprintf(stderr, "usage: ipsec-port-stack " WORDS "\n");
 		_exit(2);
 	}
 }
