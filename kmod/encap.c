@@ -122,6 +122,30 @@ struct sk_buff *ipsp_encap_gather(struct sk_buff *head, u32 mtu)
 
 /* ---- inbound --------------------------------------------------------------------- */
 
+static u32 encap_header(const struct sk_buff *skb)
+{
+	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
+
+	return ip + sizeof(struct udphdr);
+}
+
+/*
+ * Bytes from the IP header to where UDP says that it ends; what is behind that is not of it (RFC 768). 0: it says more
+ * than came, or less than its header. A super-packet's ends where it does.
+ */
+static u32 encap_end(const struct sk_buff *skb)
+{
+	u32 header = encap_header(skb), end;
+	const struct udphdr *udp;
+	struct udphdr copy;
+
+	if (skb_is_gso(skb))
+		return skb->len;
+	udp = skb_header_pointer(skb, header - sizeof(copy), sizeof(copy), &copy);
+	end = udp ? header - sizeof(copy) + ntohs(udp->len) : 0;
+	return end >= header && end <= skb->len ? end : 0;
+}
+
 bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
 {
 	const struct handle *h;
@@ -135,14 +159,7 @@ bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
 	    (flags & IPSP_PKT_FRAGMENT) || !ipsp_packet_spi(skb, &t, &spi))
 		return false;
 	h = ipsp_handle_find_in(net, family, t.destination, IPPROTO_ESP, spi);
-	return h && ipsp_encap_carries(h, &t);
-}
-
-static u32 encap_header(const struct sk_buff *skb)
-{
-	u32 ip = skb->protocol == htons(ETH_P_IP) ? ip_hdrlen(skb) : sizeof(struct ipv6hdr);
-
-	return ip + sizeof(struct udphdr);
+	return h && ipsp_encap_carries(h, &t) && encap_end(skb);
 }
 
 /* A super-packet of UDP, from a device that knows them, as the list of its packets; NULL: none. */
@@ -164,6 +181,18 @@ static struct sk_buff *encap_part(struct sk_buff *skb)
 	return list;
 }
 
+static void encap_open_one(struct net *net, struct sk_buff *skb)
+{
+	enum ipsp_drop reason = IPSP_DROP_GONE;		/* its handle went meanwhile */
+
+	if (pskb_trim_rcsum(skb, encap_end(skb)))
+		reason = IPSP_DROP_NO_MEMORY;
+	else if (ipsp_input_take(skb, encap_header(skb), true))
+		return;
+	ipsp_stats_net_drop(net, reason);
+	kfree_skb(skb);
+}
+
 int ipsp_encap_open(struct net *net, struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff *next;
@@ -172,10 +201,7 @@ int ipsp_encap_open(struct net *net, struct sock *sk, struct sk_buff *skb)
 	for (; skb; skb = next) {
 		next = skb->next;
 		skb_mark_not_on_list(skb);
-		if (ipsp_input_take(skb, encap_header(skb), true))
-			continue;
-		ipsp_stats_net_drop(net, IPSP_DROP_GONE);	/* its handle went meanwhile */
-		kfree_skb(skb);
+		encap_open_one(net, skb);
 	}
 	return 0;
 }

@@ -264,6 +264,7 @@ static void say_read(struct stack *s, const void *how)
 		usleep(1000);
 	s->down.head = dealt;
 	ipsp_ring_release(&s->down);
+	stack_say(s, 2);
 	stack_honest(s, NULL);
 }
 
@@ -303,6 +304,7 @@ static void test_word(const struct word *w)
 	tap(broken && lie_neighbour_lives(7), "read: %s", w->what);
 	shared->go = 0;
 	if (!w->cause) {
+		realm_said(&rogue, 10000);	/* the ring has room again */
 		wire_datagram(rogue.net, 9);
 		tap(wire_next(packet, 10000) && wire_is_esp(&rogue, packet), "read: %s: and the stack goes on", w->what);
 	}
