@@ -262,7 +262,7 @@ static void say_read(struct stack *s, const void *how)
 	stack_say(s, 1);
 	while (shared->go)
 		usleep(1000);
-	s->down.head = dealt;
+	s->down.peer = s->down.head = dealt;	/* no record is known behind it */
 	ipsp_ring_release(&s->down);
 	stack_say(s, 2);
 	stack_honest(s, NULL);
