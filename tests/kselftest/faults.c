@@ -592,30 +592,6 @@ static int call_confirm(void)
 static struct realm deadly, split;
 static unsigned char kept[3 * WORLD_PACKET_MAX];
 
-static void die(struct stack *s, const void *unused)
-{
-	const struct ipsp_record *rec;
-	struct ticket t;
-	struct draft d;
-
-	(void)unused;
-	for (;;) {
-		while (!ipsp_ring_peek(&s->down))
-			ioctl(s->fd, IPSP_IOC_KICK, IPSP_KICK_WAIT);
-		rec = ipsp_ring_record(&s->down);
-		if (rec->type == IPSP_REC_PROTECT)
-			abort();
-		if (rec->type != IPSP_REC_CLASSIFY) {
-			ipsp_ring_step(&s->down, rec->len);
-			ipsp_ring_release(&s->down);
-			continue;
-		}
-		stack_peek(s, &t);
-		stack_answer(s, &t, &d);
-		stack_put(s, &d);
-	}
-}
-
 static void differ(struct stack *s, const void *unused)
 {
 	struct ticket t;
@@ -654,11 +630,11 @@ static void kept_begin(void)
 	realm_begin_voting(&split, 50, (struct ipsp_compartment){ .mode = IPSP_MODE_VOTE, .stacks = 2, .quorum = 2,
 								   .deadline_ms = 60000 });
 	realm_rules(both, 2);
-	realm_start(&deadly, die, NULL);
+	realm_start(&deadly, stack_crash, NULL);
 	wire_datagram(deadly.net, 9);
 	expect(&deadly, IPSP_EVENT_STACK_DIED);
 	realm_stop(&deadly);
-	realm_start(&deadly, die, NULL);
+	realm_start(&deadly, stack_crash, NULL);
 	expect(&deadly, IPSP_EVENT_POISON);
 	realm_stop(&deadly);
 	for (i = 0; i < 2; i++)

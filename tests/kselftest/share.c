@@ -91,27 +91,12 @@ static void recite(struct stack *s, const void *how)
 	}
 }
 
-/* Dies at the magic packet before its index has moved on, as one does that trips over it. */
-static void crash(struct stack *s, const void *how)
+static void crash(struct stack *s, const void *unused)
 {
-	const struct ipsp_record *rec;
-	struct ticket t;
-	struct draft d;
+	const unsigned int length = MAGIC;
 
-	(void)how;
-	for (;;) {
-		while (!ipsp_ring_peek(&s->down))
-			if (ioctl(s->fd, IPSP_IOC_KICK, IPSP_KICK_WAIT) && errno != EINTR)
-				return;
-		rec = ipsp_ring_record(&s->down);
-		if (rec->type == IPSP_REC_PROTECT && rec->data_len == MAGIC)
-			abort();
-		if (!stack_peek(s, &t))
-			continue;
-		stack_answer(s, &t, &d);
-		if (stack_put(s, &d))
-			return;
-	}
+	(void)unused;
+	stack_crash(s, &length);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -212,6 +213,32 @@ void stack_honest(struct stack *s, const void *unused)
 		stack_answer(s, &t, &d);
 		if (stack_put(s, &d))
 			break;
+	}
+}
+
+void stack_crash(struct stack *s, const void *length)
+{
+	const unsigned int *magic = length;
+	const struct ipsp_record *rec;
+	struct ticket t;
+	struct draft d;
+
+	for (;;) {
+		while (!ipsp_ring_peek(&s->down))
+			if (ioctl(s->fd, IPSP_IOC_KICK, IPSP_KICK_WAIT) && errno != EINTR)
+				return;
+		rec = ipsp_ring_record(&s->down);
+		if (rec->type == IPSP_REC_PROTECT && (!magic || rec->data_len == *magic))
+			abort();
+		if (!is_packet(rec)) {		/* alone: what follows it may be the packet */
+			ipsp_ring_step(&s->down, rec->len);
+			ipsp_ring_release(&s->down);
+			continue;
+		}
+		stack_peek(s, &t);
+		stack_answer(s, &t, &d);
+		if (stack_put(s, &d))
+			return;
 	}
 }
 

@@ -132,6 +132,8 @@ void stack_answer(const struct stack *s, const struct ticket *t, struct draft *d
 int stack_put(struct stack *s, const struct draft *d);		/* and KICKs: 0 or -errno */
 unsigned int stack_numbered_at(const struct realm *r);	/* SPI and number, behind the IP header */
 void stack_honest(struct stack *s, const void *unused);		/* answers until its port is gone */
+/* Dies at a packet going out, of *length bytes or (NULL) any, before its index has moved on: as one that trips over it. */
+void stack_crash(struct stack *s, const void *length);
 void stack_say(const struct stack *s, int what);
 
 #endif
