@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* manager.c - state and policy: the words go to the compartment's manager, its text comes back */
+/* manager.c - state, policy and events: the words go to the compartment's manager, its text comes back */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "portctl.h"
@@ -70,6 +72,66 @@ static int manager_ask(const struct portctl *p, const char *const *word, int cou
 	return err;
 }
 
+/* ---- following ------------------------------------------------------------------------------ */
+
+/* The admin's end of the port. A manager that comes again finds what happened so far in the database. */
+static int follow_open(const struct portctl *p)
+{
+	int fd = device_open(p->compartment, O_RDWR | O_CLOEXEC), err = fd < 0 ? fd : device_attach(fd, IPSP_ROLE_ADMIN, 0);
+
+	if (fd >= 0 && err)
+		close(fd);
+	return err ? err : fd;
+}
+
+/* Until the port ends, or nobody reads us: 0, or -EPIPE: there is no manager. */
+static int follow_port(const struct portctl *p, int fd, __u32 *start)
+{
+	static const char *const word[] = { "events", "follow" };
+	static struct device_reply reply;
+	struct pollfd wait = { .fd = fd, .events = POLLIN };
+	int err;
+
+	for (;;) {
+		err = device_send(fd, p->json ? IPSP_ADMINF_JSON : 0, *start, word, 2);
+		if (err)
+			return err;
+		while (poll(&wait, 1, -1) < 0 && errno == EINTR)
+			;
+		err = device_receive(fd, &reply);
+		if (err)
+			return err;
+		fwrite(reply.text, 1, reply.length, stdout);
+		if (fflush(stdout))
+			return 0;
+		if (reply.next)
+			*start = reply.next;
+	}
+}
+
+/* What is there, and then what comes, also by managers that come. It ends with the compartment. */
+static int manager_follow(const struct portctl *p, struct words *w)
+{
+	const struct timespec pause = { 0, 200000000 };
+	__u32 start = 0;
+	int fd, err;
+
+	word_next(w);
+	err = portctl_end(w, "events --follow");
+	while (!err) {
+		fd = follow_open(p);
+		if (fd < 0)
+			return portctl_refused(p->compartment, fd);
+		err = follow_port(p, fd, &start);
+		close(fd);
+		if (!err)
+			return 0;
+		err = err == -EPIPE || err == -ENODEV ? 0 : portctl_refused(p->compartment, err);
+		nanosleep(&pause, NULL);
+	}
+	return err;
+}
+
 int manager_main(const struct portctl *p, struct words *w)
 {
 	const char *word[WORD_COUNT_MAX + 1];
@@ -78,6 +140,8 @@ int manager_main(const struct portctl *p, struct words *w)
 
 	if (!p->compartment)
 		return portctl_usage("%s: no compartment; wanted: -c NAME", word_peek(w));
+	if (p->follow)
+		return manager_follow(p, w);
 	memcpy(word, w->word + w->at, (size_t)count * sizeof(*word));
 	err = keys_read(word, count, key);
 	if (err) {

@@ -27,7 +27,7 @@ static const struct command {
 	{ "state", manager_main, "-c NAME state ...: as ip xfrm state", "-c --keys --fresh-key" },
 	{ "policy", manager_main, "-c NAME policy ...: as ip xfrm policy", "-c" },
 	{ "upgrade", upgrade_main, "NAME: to the programs that were installed since, under load", NULL },
-	{ "events", manager_main, "-c NAME events: the last expiries, as ip xfrm monitor", "-c" },
+	{ "events", manager_main, "-c NAME events [--follow]: what happened to its stacks, and expiries as of ip xfrm monitor", "-c --follow" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -88,6 +88,7 @@ static const struct option {
 	{ "--fresh-key", 0, offsetof(struct portctl, fresh_key) },
 	{ "--sensitive", 0, offsetof(struct portctl, sensitive) },
 	{ "--all", 0, offsetof(struct portctl, all) },
+	{ "--follow", 0, offsetof(struct portctl, follow) },
 };
 
 #define OPTIONS (sizeof(option_table) / sizeof(option_table[0]))
@@ -119,7 +120,7 @@ static int options(struct portctl *p, int argc, char **argv, const char **word, 
 					     "after it", argv[i]);
 		} else if (!strncmp(argv[i], "--", 2)) {
 			return portctl_usage("option \"%.60s\": allowed: -c NAME, --json, --keys, "
-					     "--fresh-key, --sensitive, --all, --rules drop, --confirm SECONDS, --help",
+					     "--fresh-key, --sensitive, --all, --follow, --rules drop, --confirm SECONDS, --help",
 					     argv[i]);
 		} else {
 			if (*count == WORD_COUNT_MAX)

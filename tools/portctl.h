@@ -16,6 +16,7 @@ struct portctl {
 	int fresh_key;
 	int sensitive;
 	int all;
+	int follow;
 };
 
 /* Exit status: 0, 1 (refused by the kernel or missing), 2 (usage). */

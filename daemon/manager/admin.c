@@ -312,12 +312,30 @@ static int policy_count(struct request *r)
 
 static void events_show_nth(struct request *r, __u32 i)
 {
-	event_text(r->m, r->out, i);
+	if (r->flags & IPSP_ADMINF_JSON)
+		event_text_json(r->m, r->out, i);
+	else
+		event_text(r->m, r->out, i);
 }
 
+/* Those from number r->start on that are kept */
 static int events_list(struct request *r)
 {
-	admin_list(r, event_kept_count(r->m), events_show_nth);
+	r->start = (__u32)(r->start > event_first(r->m) ? r->start : event_first(r->m));
+	admin_list(r, (__u32)event_end(r->m), events_show_nth);
+	return 0;
+}
+
+/* The same; the reply says with which number to ask again. Where there is none yet, it comes later. */
+static int events_follow(struct request *r)
+{
+	events_list(r);
+	if (!r->next)
+		r->next = (__u32)event_end(r->m);
+	if (r->out->used)
+		return 0;
+	r->is_later = true;
+	event_follow(r->m, r->id);
 	return 0;
 }
 
@@ -406,7 +424,7 @@ static const struct {
 	{ "policy", "deleteall", policy_flush }, { "policy", "flush", policy_flush },
 	{ "policy", "list", policy_list }, { "policy", "show", policy_list },
 	{ "policy", "get", policy_get }, { "policy", "count", policy_count },
-	{ "events", "list", events_list },
+	{ "events", "list", events_list }, { "events", "follow", events_follow },
 	{ "acquire", "wait", acquire_wait_line },
 	{ "manager", "show", manager_show }, { "manager", "update", manager_update },
 	{ "manager", "stacks", manager_stacks }, { "manager", "upgrade", manager_upgrade },

@@ -11,7 +11,7 @@
 #include "ipsec_port_selector.h"
 #include "manager.h"
 
-#define DATABASE_MAGIC 0x3354524f50534950ull	/* PISPORT3 */
+#define DATABASE_MAGIC 0x3454524f50534950ull	/* PISPORT4 */
 
 struct database_sa *database_sas(struct database *d)
 {
@@ -165,7 +165,8 @@ static int events_are_sound(const struct database *d)
 	uint32_t i;
 
 	for (i = 0; i < EVENT_KEPT && i < d->events; i++)
-		if (!sa_is_sound(&d->event[i].sa))
+		if (d->event[i].kind > EVENT_MANAGER ||
+		    (d->event[i].kind == IPSP_EVENT_EXPIRE && !sa_is_sound(&d->event[i].sa)))
 			return 0;
 	return 1;
 }

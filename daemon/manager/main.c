@@ -94,6 +94,7 @@ static void event_mismatch(const struct manager *m, const struct ipsp_event *e)
 
 static void event_handle(struct manager *m, const struct ipsp_event *e)
 {
+	event_of_port(m, e);
 	if (e->event == IPSP_EVENT_MISMATCH)
 		event_mismatch(m, e);
 	if (e->event == IPSP_EVENT_DEGRADED)
@@ -355,6 +356,7 @@ static int run(struct manager *m)
 		complain(m->name, err);
 		return port_undo(m);
 	}
+	event_began(m);
 	encap_open_all(m);
 	m->marks_wanted = 1;	/* a predecessor's, for example */
 	port_readable(m);	/* a predecessor's stacks are told of first: they go on */

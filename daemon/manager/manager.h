@@ -41,12 +41,19 @@ struct database_sa {
 	__u32 reserved;
 };
 
+#define EVENT_MANAGER	32		/* beside IPSP_EVENT_*: a manager begins */
+
+/* What happened to the compartment. */
 struct event {
-	struct ipsp_sa sa;		/* without its keys */
-	uint64_t bytes, packets;	/* what it had counted */
+	__u32 kind;			/* IPSP_EVENT_*, EVENT_MANAGER */
+	__u32 cause;			/* IPSP_BROKEN_*, of an expiry IPSP_EXPIRED_* */
+	__u32 stack;			/* index */
+	__s32 pid;
+	__u64 count;			/* as of struct ipsp_event */
 	uint64_t time;			/* s, CLOCK_REALTIME */
-	__u32 is_hard;
-	__u32 reserved;
+	/* of an expiry */
+	uint64_t bytes, packets;	/* what the SA had counted */
+	struct ipsp_sa sa;		/* without its keys */
 };
 
 #define EVENT_KEPT 256
@@ -171,8 +178,14 @@ int lifetime_timeout(const struct manager *m, int other);	/* ms; the earlier of 
 
 /* event.c */
 void event_expire(struct manager *m, const struct ipsp_sa *sa, const struct ipsp_handle *h, bool is_hard);
-uint32_t event_kept_count(const struct manager *m);
-void event_text(const struct manager *m, struct text *out, uint32_t i);	/* i: from 0, the oldest that is kept */
+void event_of_port(struct manager *m, const struct ipsp_event *of);	/* what the kernel tells; an expiry only with its SA */
+void event_began(struct manager *m);
+uint64_t event_first(const struct manager *m);			/* the number of the oldest that is kept */
+uint64_t event_end(const struct manager *m);			/* of the next one */
+void event_text(const struct manager *m, struct text *out, uint64_t number);
+void event_text_json(const struct manager *m, struct text *out, uint64_t number);
+void event_follow(struct manager *m, __u64 request);		/* is replied to, with nothing, when something happens */
+void event_release(struct manager *m);				/* all who follow are */
 
 /* encap.c: sockets for the SAs in the database */
 void encap_open(struct manager *m, const struct ipsp_sa *sa);

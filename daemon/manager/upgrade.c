@@ -446,6 +446,7 @@ static void step_exec(struct manager *m)
 	if ((!child_all_ready(m) || !acquire_is_quiet()) && !upgrade_is_late())
 		return;
 	mark_end(m);
+	event_release(m);
 	upgrade_exec(m);
 	upgrade_reply(m, 1, "its stacks are upgraded, its manager is not: %s: %s", m->self, strerror(errno));
 	program_close(&m->program);

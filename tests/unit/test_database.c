@@ -84,7 +84,7 @@ static void setup(void)
 	const struct ipsp_selector any = { .source_last = 0xffff, .destination_last = 0xffff };
 
 	memset(&left, 0, sizeof(left));
-	left.head = (struct database){ .magic = 0x3354524f50534950ull, .sas_max = SAS_MAX,
+	left.head = (struct database){ .magic = 0x3454524f50534950ull, .sas_max = SAS_MAX,
 				       .policies_max = POLICIES_MAX, .sas = 1, .policies = 2, .next_index = 3 };
 	left.sa[1].used = 1;
 	left.sa[1].sa = (struct ipsp_sa){ .handle = 9, .family = 4, .protocol = 50, .selector = any,
