@@ -130,8 +130,8 @@ static u32 encap_header(const struct sk_buff *skb)
 }
 
 /*
- * Bytes from the IP header to where UDP says that it ends; what is behind that is not of it (RFC 768). 0: it says more
- * than came, or less than its header. A super-packet's ends where it does.
+ * Bytes from the IP header to where UDP says that it ends; what is behind that is not of it
+ * (RFC 768). 0: it says more than came, or less than its header. A super-packet ends where it does.
  */
 static u32 encap_end(const struct sk_buff *skb)
 {
