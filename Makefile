@@ -139,8 +139,8 @@ tests: $(unit_tests) $(kselftests) $(sims) $(crashers) $(B)/late-stack $(conform
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child program acquire reply))
-$(B)/tests/test_lifetime: $(B)/obj/daemon/manager/lifetime.o
 $(B)/tests/test_event: $(B)/obj/daemon/manager/event.o
+$(B)/tests/test_lifetime: $(B)/obj/daemon/manager/lifetime.o
 $(B)/tests/test_lifetime: LDFLAGS += -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime
 $(B)/tests/test_database: LDFLAGS += -Wl,--wrap=ioctl
 $(B)/tests/test_keyd $(B)/tests/test_keyd_policy $(B)/tests/test_hand $(B)/tests/test_place: $(call objects,$(keyd_parts))

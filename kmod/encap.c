@@ -131,7 +131,8 @@ static u32 encap_header(const struct sk_buff *skb)
 
 /*
  * Bytes from the IP header to where UDP says that it ends; what is behind that is not of it
- * (RFC 768). 0: it says more than came, or less than its header. A super-packet ends where it does.
+ * (RFC 768). 0: it says more than came, or has no room for ESP's header: a socket's. A
+ * super-packet ends where it does.
  */
 static u32 encap_end(const struct sk_buff *skb)
 {
@@ -143,7 +144,7 @@ static u32 encap_end(const struct sk_buff *skb)
 		return skb->len;
 	udp = skb_header_pointer(skb, header - sizeof(copy), sizeof(copy), &copy);
 	end = udp ? header - sizeof(copy) + ntohs(udp->len) : 0;
-	return end >= header && end <= skb->len ? end : 0;
+	return end >= header + sizeof(struct ip_esp_hdr) && end <= skb->len ? end : 0;
 }
 
 bool ipsp_encap_is_ours(struct net *net, struct sk_buff *skb, u8 family)
@@ -183,11 +184,15 @@ static struct sk_buff *encap_part(struct sk_buff *skb)
 
 static void encap_open_one(struct net *net, struct sk_buff *skb)
 {
+	u32 header = encap_header(skb), end = encap_end(skb);
 	enum ipsp_drop reason = IPSP_DROP_GONE;		/* its handle went meanwhile */
 
-	if (pskb_trim_rcsum(skb, encap_end(skb)))
+	/* Nobody else need have looked at UDP: its header may still be in pages. */
+	if (!end)
+		reason = IPSP_DROP_ENCAP;		/* another hook has changed it */
+	else if (pskb_trim_rcsum(skb, end) || !pskb_may_pull(skb, header))
 		reason = IPSP_DROP_NO_MEMORY;
-	else if (ipsp_input_take(skb, encap_header(skb), true))
+	else if (ipsp_input_take(skb, header, true))
 		return;
 	ipsp_stats_net_drop(net, reason);
 	kfree_skb(skb);

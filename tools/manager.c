@@ -124,10 +124,10 @@ static int manager_follow(const struct portctl *p, struct words *w)
 			return portctl_refused(p->compartment, fd);
 		err = follow_port(p, fd, &start);
 		close(fd);
-		if (!err)
-			return 0;
-		err = err == -EPIPE || err == -ENODEV ? 0 : portctl_refused(p->compartment, err);
+		if (err != -EPIPE && err != -ENODEV)
+			return err ? portctl_refused(p->compartment, err) : 0;
 		nanosleep(&pause, NULL);
+		err = 0;
 	}
 	return err;
 }

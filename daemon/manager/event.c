@@ -18,10 +18,7 @@
 
 #define EVENT_FOLLOWERS	16
 
-static struct {
-	__u64 request[EVENT_FOLLOWERS];		/* 0: free */
-	unsigned turn;				/* whose place the next one has when none is free */
-} follow;
+static __u64 follower[EVENT_FOLLOWERS];		/* their requests; 0: free */
 
 /* ---- keeping ------------------------------------------------------------------------------ */
 
@@ -48,9 +45,9 @@ void event_release(struct manager *m)
 
 	text_init(&nothing, (char [1]){ 0 }, 1);
 	for (i = 0; i < EVENT_FOLLOWERS; i++) {
-		if (follow.request[i])
-			reply_send(m, follow.request[i], 0, &nothing, 0);
-		follow.request[i] = 0;
+		if (follower[i])
+			reply_send(m, follower[i], 0, &nothing, 0);
+		follower[i] = 0;
 	}
 }
 
@@ -58,13 +55,13 @@ void event_follow(struct manager *m, __u64 request)
 {
 	unsigned i;
 
-	for (i = 0; i < EVENT_FOLLOWERS && follow.request[i]; i++)
+	for (i = 0; i < EVENT_FOLLOWERS && follower[i]; i++)
 		;
 	if (i == EVENT_FOLLOWERS) {
-		i = follow.turn++ % EVENT_FOLLOWERS;
 		event_release(m);
+		i = 0;
 	}
-	follow.request[i] = request;
+	follower[i] = request;
 }
 
 static void event_keep(struct manager *m, const struct event *e)
