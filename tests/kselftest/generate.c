@@ -28,50 +28,52 @@ static unsigned long setting(const char *name, unsigned long otherwise)
 }
 
 /* Planted: one step among others lets packets leave in clear. It is found, and nothing else is left of the row. */
-static void test_planted(void)
+static void test_planted(uint32_t scene)
 {
-	struct step step[12];
+	static struct row row;
 	char finding[PLAY_FINDING];
-	unsigned int steps = sizeof(step) / sizeof(step[0]);
 
-	play_make(step, steps, 1);
-	step[7] = (struct step){ ACTOR_CONTROL, 0, 1 };
-	tap(play(step, steps, 0, finding), "what leaves in clear is found: %s", finding);
-	steps = play_shrink(step, steps, 1, 60);
-	if (!tap(steps == 1 && step[0].actor == ACTOR_CONTROL && step[0].kind == 0, "and shrunk to the step that did it"))
-		play_print(step, steps);
+	play_make(&row, 12, 1);
+	row.scene = scene;
+	row.step[7] = (struct step){ ACTOR_CONTROL, 0, 1 };
+	tap(play(&row, 0, finding), "%s: what leaves in clear is found: %s", scene_name(scene), finding);
+	play_shrink(&row, 1, 60);
+	if (!tap(row.steps == 1 && row.step[0].actor == ACTOR_CONTROL && row.step[0].kind == 0,
+		 "and shrunk to the step that did it"))
+		play_print(&row);
 }
 
-static int report(struct step *step, unsigned int steps, uint32_t seed, const char *finding)
+static int report(struct row *row, uint32_t seed, const char *finding)
 {
 	printf("not ok %u SEED=%u: %s\n", ++tap_count, seed, finding);
 	tap_failures++;
 	fflush(stdout);
-	steps = play_shrink(step, steps, 5, 120);
-	play_print(step, steps);
+	play_shrink(row, 5, 120);
+	play_print(row);
 	return 1;
 }
 
 static void generate(uint32_t seed, unsigned int steps, unsigned long seconds)
 {
 	const time_t end = time(NULL) + (time_t)seconds;
-	static struct step step[PLAY_STEPS_MAX];
+	static struct row row;
 	char finding[PLAY_FINDING];
 	unsigned int plays;
 	int found = 0;
 
 	for (plays = 0; !found && time(NULL) < end; plays++, seed++) {
-		printf("# SEED=%u\n", seed);
-		play_make(step, steps, seed);
-		found = play(step, steps, 0, finding);
+		play_make(&row, steps, seed);
+		printf("# SEED=%u (%s)\n", seed, scene_name(row.scene));
+		found = play(&row, 0, finding);
 		if (found)
-			report(step, steps, seed, finding);
+			report(&row, seed, finding);
 	}
 	tap(!found, "%u plays of %u steps in %lu s", plays, steps, seconds);
+	tap(scene_tell(), "packets went both ways through each kind of SA");
 }
 
 /* The steps that LEAVE does not name, in their order. */
-static unsigned int leave_out(struct step *step, unsigned int steps)
+static void leave_out(struct row *row)
 {
 	static unsigned char is_out[PLAY_STEPS_MAX];
 	const char *at = getenv("LEAVE");
@@ -80,28 +82,28 @@ static unsigned int leave_out(struct step *step, unsigned int steps)
 
 	for (; at && *at; at = *end == ',' ? end + 1 : end) {
 		i = (unsigned int)strtoul(at, &end, 10);
-		if (end == at || i >= steps)
+		if (end == at || i >= row->steps)
 			break;
 		is_out[i] = 1;
 	}
-	for (i = 0; i < steps; i++)
+	for (i = 0; i < row->steps; i++)
 		if (!is_out[i])
-			step[kept++] = step[i];
-	return kept;
+			row->step[kept++] = row->step[i];
+	row->steps = kept;
 }
 
 static void only(uint32_t seed, unsigned int steps)
 {
-	static struct step step[PLAY_STEPS_MAX];
+	static struct row row;
 	char finding[PLAY_FINDING] = "";
 	int i, found = 0;
 
-	play_make(step, steps, seed);
-	steps = leave_out(step, steps);
+	play_make(&row, steps, seed);
+	leave_out(&row);
 	for (i = 0; i < 20 && !found; i++)
-		found = play(step, steps, 1, finding);
+		found = play(&row, 1, finding);
 	if (found)
-		report(step, steps, seed, finding);
+		report(&row, seed, finding);
 	tap(!found, "the play of SEED=%u, %d times", seed, i);
 }
 
@@ -116,7 +118,8 @@ int main(void)
 	if (setting("ONLY", 0)) {
 		only(seed, (unsigned int)steps);
 	} else {
-		test_planted();
+		test_planted(scene_first(4));
+		test_planted(scene_first(6));
 		generate(seed, (unsigned int)steps, setting("SECONDS", 90));
 	}
 	play_end();

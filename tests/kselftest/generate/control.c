@@ -114,16 +114,18 @@ static void base_read(struct stage *s)
 
 static void rule_random(struct dice *d, struct ipsp_rule *r)
 {
+	static const uint8_t families[] = { 0, 0, 4, 6 };
+
 	*r = (struct ipsp_rule){
-		.selector = { .source_last = 65535, .destination_last = 65535, .family = dice_one_in(d, 2) ? 4 : 0,
+		.selector = { .source_last = 65535, .destination_last = 65535, .family = families[dice_below(d, 4)],
 			      .protocol = (uint8_t)(dice_one_in(d, 2) ? 0 : dice_below(d, 256)) },
 		.directions = (uint8_t)(1 + dice_below(d, 7)), .action = (uint8_t)dice_below(d, 3),
 	};
 	if (r->action == IPSP_RULE_TO_PORT)
 		other_name(r->compartment, dice_below(d, OTHERS));
 	if (r->selector.family) {
-		r->selector.destination[0] = 10;
-		r->selector.destination_prefix = (uint8_t)dice_below(d, 33);
+		r->selector.destination[0] = r->selector.family == 4 ? 10 : 0xfd;
+		r->selector.destination_prefix = (uint8_t)dice_below(d, r->selector.family == 4 ? 33 : 129);
 	}
 	if (dice_one_in(d, 4))
 		snprintf(r->device, sizeof(r->device), "wire");

@@ -45,17 +45,20 @@ static void letter_send(struct stage *s, struct dice *d, struct letter *l, int i
 	stage_call(s->fd, IPSP_IOC_CONTROL, &c);
 }
 
-static void selector_fill(struct dice *d, struct ipsp_selector *s)
+/* Of any family, of the stage's hosts, or of others */
+static void selector_fill(const struct realm *r, struct dice *d, struct ipsp_selector *s)
 {
+	const int is4 = r->kind.family == 4;
+
 	*s = (struct ipsp_selector){
-		.family = dice_one_in(d, 4) ? 0 : 4, .protocol = dice_one_in(d, 2) ? 17 : 0,
+		.family = dice_one_in(d, 4) ? 0 : r->kind.family, .protocol = dice_one_in(d, 2) ? 17 : 0,
 		.source_last = 65535, .destination_last = 65535,
 	};
 	if (!s->family)
 		return;
-	s->destination_prefix = (uint8_t)dice_below(d, 33);
-	s->destination[0] = 10;
-	s->destination[1] = (uint8_t)(PLAY_NET + dice_below(d, 2));
+	s->destination_prefix = (uint8_t)dice_below(d, is4 ? 33 : 129);
+	s->destination[0] = is4 ? 10 : 0xfd;
+	s->destination[is4 ? 1 : 3] = (uint8_t)(PLAY_NET + dice_below(d, 2));
 }
 
 static void run_policy(struct stage *s, struct dice *d)
@@ -71,7 +74,7 @@ static void run_policy(struct stage *s, struct dice *d)
 	policy->operation = dice_below(d, 3);
 	policy->count = count;
 	for (i = 0; i < count; i++) {
-		selector_fill(d, &e[i].protect.selector);
+		selector_fill(&s->realm, d, &e[i].protect.selector);
 		e[i].protect.index = dice_below(d, 8);
 		e[i].protect.priority = dice_below(d, 3);
 		e[i].protect.direction = (uint8_t)dice_below(d, 3);

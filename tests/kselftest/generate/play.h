@@ -5,9 +5,10 @@
  *
  * A play is a row of steps. Each names an actor, what it does and a number from which everything else about it follows,
  * so that a step alone means the same as in the row. The stage, a process of its own, sets up what is valid: the
- * compartment "realm20", in one play of three by vote, its manager (itself), handles, a policy, a stack that is READY. Then each actor takes its own
- * steps of the row in order, all actors at once, the stack's and the manager's in two threads each; meanwhile the world
- * sends packets both ways. A stack that was killed for what it did is started anew and goes on behind that step.
+ * compartment "realm20", in one play of three by vote, its manager (itself), handles of one of a dozen kinds (scene.c), a
+ * policy, a stack that is READY. Then each actor takes its own steps of the row in order, all actors at once, the
+ * stack's and the manager's in two threads each; meanwhile the world sends packets both ways. A stack that was killed
+ * for what it did is started anew and goes on behind that step.
  *
  * After each play, whatever was done: the neighbour's packets all left as ESP, in order and without a number used twice,
  * its stack was not broken, its ledger balances; nothing of what the rules protect left in clear; nothing was heard from
@@ -34,6 +35,12 @@ enum actor { ACTOR_STACK, ACTOR_MANAGER, ACTOR_ADMIN, ACTOR_CONTROL, ACTOR_COUNT
 struct step {
 	unsigned char actor, kind;
 	uint32_t seed;
+};
+
+struct row {
+	uint32_t scene;			/* a number from which all follows that the stage is before the first step */
+	unsigned int steps;
+	struct step step[PLAY_STEPS_MAX];
 };
 
 /* ---- numbers: a step's, or a row's ------------------------------------------------------------------ */
@@ -94,13 +101,13 @@ struct board {
 	unsigned int next[ACTOR_COUNT];	/* the next step of each, as an index into the row */
 	unsigned int over;		/* 1: no further step */
 	unsigned int done[ACTOR_COUNT];	/* it has come to the end of the row */
+	unsigned long long released, in;	/* of the stage, packets both ways and of them those from the wire */
 	char finding[PLAY_FINDING];	/* of the stage's own processes */
 };
 
 struct stage {
 	struct realm realm;
-	const struct step *step;
-	unsigned int steps;
+	const struct row *row;
 	struct board *board;
 	int is_told;			/* each step is printed before it is done */
 	/* of an actor's process: */
@@ -125,18 +132,28 @@ void stage_found(const struct stage *s, const char *format, ...);	/* the first o
 void play_begin(void);
 void play_end(void);
 /* 0, or 1 and what was found. */
-int play(const struct step *step, unsigned int steps, int is_told, char finding[PLAY_FINDING]);
-void play_make(struct step *step, unsigned int steps, uint32_t seed);
-/* Leaves out of the row what is not needed to find something again; the rest, how many. */
-unsigned int play_shrink(struct step *step, unsigned int steps, unsigned int tries, unsigned int seconds);
-void play_print(const struct step *step, unsigned int steps);	/* as a program in C */
+int play(const struct row *row, int is_told, char finding[PLAY_FINDING]);
+void play_make(struct row *row, unsigned int steps, uint32_t seed);
+/* Leaves out of the row what is not needed to find something again. */
+void play_shrink(struct row *row, unsigned int tries, unsigned int seconds);
+void play_print(const struct row *row);		/* as a program in C */
+
+/* ---- what the stage is ----------------------------------------------------------------------------------- */
+
+struct realm_kind scene_kind(uint32_t scene);
+const char *scene_name(uint32_t scene);
+int scene_votes(uint32_t scene);
+uint32_t scene_first(unsigned char family);	/* one whose packets are of that family */
+void scene_played(uint32_t scene, const struct board *board);
+/* Tells what went through each kind so far; 1: something did, both ways, through each that was played often. */
+int scene_tell(void);
 
 /* ---- the world's packets -------------------------------------------------------------------------------- */
 
 void traffic_begin(const struct realm *neighbour);
 void traffic_end(void);
 int traffic_neighbour(char finding[PLAY_FINDING]);	/* the neighbour's alone, both ways: 0, or 1 */
-void traffic_round(void);			/* before each play */
+void traffic_round(struct realm_kind kind);	/* before each play, of such a stage */
 void traffic_some(uint32_t serial);		/* a few packets both ways; looks at what has left */
 int traffic_judge(char finding[PLAY_FINDING]);	/* waits for what is still to come; 0, or 1 */
 

@@ -37,7 +37,7 @@ static int take_ticket(struct stage *s, struct ticket *t)
 	memcpy(t->data, (const char *)rec + rec->data_offset, t->length);
 	ipsp_ring_step(&s->stack.down, len);
 	ipsp_ring_release(&s->stack.down);
-	return t->rec.type >= IPSP_REC_CLASSIFY && t->rec.type <= IPSP_REC_UNPROTECT && t->length >= 40;
+	return t->rec.type >= IPSP_REC_CLASSIFY && t->rec.type <= IPSP_REC_UNPROTECT && t->length >= 48;
 }
 
 static void put(struct stage *s, const struct draft *d)
@@ -114,15 +114,16 @@ static void run_verdict(struct stage *s, struct dice *dice)
 /* Its control part is longer than an answer: the rest of it lies where an answer's data do. */
 static void put_acquire(struct stage *s, struct dice *dice, const struct ticket *t, uint32_t id)
 {
+	const unsigned int is4 = t->data[0] >> 4 == 4, size = is4 ? 4 : 16, at = is4 ? 12 : 8;
 	struct ipsp_acquire a = { .acquire = id, .selector = {
-		.family = 4, .protocol = t->data[9], .source_prefix = 32, .destination_prefix = 32,
-		.source_last = 65535, .destination_last = 65535 } };
+		.family = is4 ? 4 : 6, .protocol = t->data[is4 ? 9 : 6], .source_prefix = (uint8_t)(8 * size),
+		.destination_prefix = (uint8_t)(8 * size), .source_last = 65535, .destination_last = 65535 } };
 	struct draft d = { .rec = { .type = IPSP_REC_ACQUIRE, .control_len = sizeof(a), .len = 192 }, .publish = 192,
 			   .length = sizeof(a) - sizeof(d.answer) };
 
 	_Static_assert(sizeof(a) > sizeof(d.answer) && sizeof(d.rec) + sizeof(a) <= 192, "a record of an ACQUIRE");
-	memcpy(a.selector.source, t->data + 12, 4);
-	memcpy(a.selector.destination, t->data + 16, 4);
+	memcpy(a.selector.source, t->data + at, size);
+	memcpy(a.selector.destination, t->data + at + size, size);
 	dice_spoil(dice, &a, sizeof(a), dice_one_in(dice, 8));
 	memcpy(&d.answer, &a, sizeof(d.answer));
 	memcpy(d.data, (const char *)&a + sizeof(d.answer), d.length);

@@ -99,11 +99,12 @@ static void alarm_begin(timer_t *timer)
 
 static void act_step(struct stage *s, const struct cast *cast, unsigned int i)
 {
-	struct dice d = dice_of(s->step[i].seed);
-	const struct kind *kind = &cast->kind[s->step[i].kind];
+	const struct step *step = &s->row->step[i];
+	const struct kind *kind = &cast->kind[step->kind];
+	struct dice d = dice_of(step->seed);
 
 	if (s->is_told) {
-		printf("# step %u: %s %s 0x%08x\n", i, cast->name, kind->name, s->step[i].seed);
+		printf("# step %u: %s %s 0x%08x\n", i, cast->name, kind->name, step->seed);
 		fflush(stdout);
 	}
 	kind->run(s, &d);
@@ -117,9 +118,9 @@ void stage_act(struct stage *s, unsigned int actor)
 	alarm_begin(&timer);
 	while (!__atomic_load_n(&s->board->over, __ATOMIC_RELAXED)) {
 		i = __atomic_fetch_add(&s->board->next[actor], 1, __ATOMIC_RELAXED);
-		if (i >= s->steps)
+		if (i >= s->row->steps)
 			break;
-		if (s->step[i].actor == actor)
+		if (s->row->step[i].actor == actor)
 			act_step(s, casts[actor], i);
 	}
 	timer_delete(timer);
@@ -237,15 +238,23 @@ static void stop(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
-/* One play in three by a quorum of one: what is believed then is a ballot. The first step's number says so. */
+/* By a quorum of one what is believed is a ballot. */
 static void stage_begin(struct stage *s)
 {
-	const struct ipsp_compartment voting = { .deadline_ms = 300, .stacks = 1, .mode = IPSP_MODE_VOTE, .quorum = 1 };
+	const struct ipsp_compartment alone = { .deadline_ms = 300 };
+	const struct ipsp_compartment voting = { .deadline_ms = 300, .successor_ms = 60000, .stacks = 1,
+						 .mode = IPSP_MODE_VOTE, .quorum = 1 };
+	const uint32_t scene = s->row->scene;
 
-	if (s->step[0].seed % 3)
-		realm_begin(&s->realm, PLAY_NET, 300);
-	else
-		realm_begin_voting(&s->realm, PLAY_NET, voting);
+	realm_begin_as(&s->realm, PLAY_NET, scene_kind(scene), scene_votes(scene) ? voting : alone);
+}
+
+static void stage_count(const struct stage *s)
+{
+	const struct ipsp_stats stats = realm_stats(&s->realm);
+
+	s->board->released = stats.counter[IPSP_COUNT_RELEASED];
+	s->board->in = stats.counter[IPSP_COUNT_IN_PACKETS];
 }
 
 static void stage_live(struct stage *s, int ready)
@@ -274,6 +283,7 @@ static void stage_live(struct stage *s, int ready)
 		pthread_join(manager[i], NULL);
 	if (realm_balance(&s->realm))
 		stage_found(s, "the stage's ledger is out of balance by %lld", realm_balance(&s->realm));
+	stage_count(s);
 	_exit(0);
 }
 
@@ -415,14 +425,14 @@ static pid_t stage_start(struct stage *s, int *ready)
 	return child;
 }
 
-int play(const struct step *step, unsigned int steps, int is_told, char finding[PLAY_FINDING])
+int play(const struct row *row, int is_told, char finding[PLAY_FINDING])
 {
-	struct stage s = { .step = step, .steps = steps, .board = board, .is_told = is_told };
+	struct stage s = { .row = row, .board = board, .is_told = is_told };
 	int ready, status = 0, is_ended;
 	pid_t child;
 
 	memset(board, 0, sizeof(*board));
-	traffic_round();
+	traffic_round(scene_kind(row->scene));
 	fflush(stdout);
 	child = stage_start(&s, &ready);
 	attend(ready);
@@ -431,6 +441,7 @@ int play(const struct step *step, unsigned int steps, int is_told, char finding[
 	close(ready);
 	kill(-child, SIGKILL);
 	judge_stage(&s, is_ended, status);
+	scene_played(row->scene, board);
 	take_down();
 	judge_objects(&s);
 	if (traffic_judge(finding))
@@ -448,6 +459,7 @@ void play_begin(void)
 	char finding[PLAY_FINDING];
 
 	world_begin();
+	world_ipv6();
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	control = open("/dev/ipsec-port/control", O_RDWR | O_CLOEXEC);
 	if (board == MAP_FAILED || control < 0)

@@ -100,8 +100,7 @@ void wire_datagram(unsigned int net, unsigned int host)
 	close(fd);
 }
 
-/* One option of four bytes that nobody acts upon, or a destination header of padding */
-static void send_options(int fd, unsigned char family)
+void wire_options(int fd, unsigned char family)
 {
 	const unsigned char option[4] = { 1, 1, 1, 0 }, padding[8] = { 0, 0, 1, 4 };
 
@@ -124,7 +123,7 @@ static void send_pieces(const struct realm *r, unsigned int net, unsigned int ho
 	to6.sin6_addr.s6_addr[14] = (unsigned char)(host >> 8);
 	to6.sin6_addr.s6_addr[15] = (unsigned char)host;
 	if (r->kind.options)
-		send_options(fd, r->kind.family);
+		wire_options(fd, r->kind.family);
 	if (pieces > 1 && setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &piece, sizeof(piece)))
 		tap_give_up("UDP_SEGMENT");
 	if (sendto(fd, payload, pieces * 200, 0, is4 ? (void *)&to4 : (void *)&to6,
@@ -230,7 +229,7 @@ unsigned int wire_next(unsigned char *packet, int ms)
 	return 0;
 }
 
-int wire_is_esp(const struct realm *r, const unsigned char *packet)
+unsigned int wire_esp_at(const struct realm *r, const unsigned char *packet)
 {
 	unsigned int at = 4 * (packet[0] & 15), protocol = packet[9];
 
@@ -242,7 +241,13 @@ int wire_is_esp(const struct realm *r, const unsigned char *packet)
 			at += 8 * (packet[41] + 1u);
 		}
 	}
-	return protocol == wire_protocol(r) && !memcmp(packet + at + stack_numbered_at(r), &r->out.spi, 4);
+	at += stack_numbered_at(r);
+	return protocol == wire_protocol(r) && !memcmp(packet + at, &r->out.spi, 4) ? at : 0;
+}
+
+int wire_is_esp(const struct realm *r, const unsigned char *packet)
+{
+	return wire_esp_at(r, packet) != 0;
 }
 
 /* ---- realms ---------------------------------------------------------------------------------------- */
@@ -268,11 +273,9 @@ static void address(unsigned char *a, unsigned char family, unsigned int net, un
 
 struct ipsp_handle world_limits;
 
-static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
+static struct ipsp_handle handle_of(const struct realm *r, unsigned char direction)
 {
 	unsigned char near[16], far[16];
-	const pid_t self = getpid();
-	static unsigned int serial;
 	struct ipsp_handle h = {
 		.direction = direction, .family = r->kind.family, .mode = r->kind.mode,
 		.protocol = r->kind.protocol ? r->kind.protocol : IPPROTO_ESP,
@@ -290,6 +293,24 @@ static struct ipsp_handle handle_add(const struct realm *r, unsigned char direct
 	address(far, r->kind.family, r->kind.mode == IPSP_SA_TUNNEL ? 9 : r->net, 2);
 	memcpy(h.source, direction == IPSP_DIR_OUT ? near : far, 16);
 	memcpy(h.destination, direction == IPSP_DIR_OUT ? far : near, 16);
+	return h;
+}
+
+struct realm realm_like(unsigned int net, struct realm_kind kind)
+{
+	struct realm r = { .net = net, .kind = kind };
+
+	r.out = handle_of(&r, IPSP_DIR_OUT);
+	r.in = handle_of(&r, IPSP_DIR_IN);
+	return r;
+}
+
+static struct ipsp_handle handle_add(const struct realm *r, unsigned char direction)
+{
+	struct ipsp_handle h = handle_of(r, direction);
+	const pid_t self = getpid();
+	static unsigned int serial;
+
 	serial++;
 	memcpy(h.counter, &serial, sizeof(serial));	/* a key of its own each time */
 	memcpy(h.counter + 4, "world", 5);
@@ -331,7 +352,7 @@ void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms)
 	realm_begin_kind(r, net, deadline_ms, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL });
 }
 
-static void begin(struct realm *r, unsigned int net, struct realm_kind kind, struct ipsp_compartment c)
+void realm_begin_as(struct realm *r, unsigned int net, struct realm_kind kind, struct ipsp_compartment c)
 {
 	struct ipsp_attach a = { .role = IPSP_ROLE_MANAGER };
 
@@ -352,21 +373,21 @@ static void begin(struct realm *r, unsigned int net, struct realm_kind kind, str
 
 void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind)
 {
-	begin(r, net, kind, (struct ipsp_compartment){ .deadline_ms = deadline_ms });
+	realm_begin_as(r, net, kind, (struct ipsp_compartment){ .deadline_ms = deadline_ms });
 }
 
 void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline_ms, unsigned int stacks,
 			unsigned int spares)
 {
-	begin(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL },
-	      (struct ipsp_compartment){ .deadline_ms = deadline_ms, .successor_ms = 60000, .stacks = stacks,
-					 .spares = spares });
+	realm_begin_as(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL },
+		       (struct ipsp_compartment){ .deadline_ms = deadline_ms, .successor_ms = 60000, .stacks = stacks,
+						  .spares = spares });
 }
 
 void realm_begin_voting(struct realm *r, unsigned int net, struct ipsp_compartment c)
 {
 	c.successor_ms = 60000;
-	begin(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL }, c);
+	realm_begin_as(r, net, (struct realm_kind){ .family = 4, .mode = IPSP_SA_TUNNEL }, c);
 }
 
 void realm_end(struct realm *r)

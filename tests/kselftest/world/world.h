@@ -80,6 +80,10 @@ int world_end(void);			/* 1: all that was made is freed */
 
 void realm_begin(struct realm *r, unsigned int net, unsigned int deadline_ms);	/* IPv4 in a tunnel */
 void realm_begin_kind(struct realm *r, unsigned int net, unsigned int deadline_ms, struct realm_kind kind);
+/* Any, as `c` says, but for its name and its rings, which are the smallest. */
+void realm_begin_as(struct realm *r, unsigned int net, struct realm_kind kind, struct ipsp_compartment c);
+/* What packets of such a realm are made of: no compartment, and no ids of handles. */
+struct realm realm_like(unsigned int net, struct realm_kind kind);
 /* IPv4 in a tunnel, for several stacks; they have time to be replaced. */
 void realm_begin_shared(struct realm *r, unsigned int net, unsigned int deadline_ms, unsigned int stacks,
 			unsigned int spares);
@@ -112,6 +116,8 @@ int realm_control(struct realm *r, struct ipsp_record *rec, int target);
 void wire_datagram(unsigned int net, unsigned int host);	/* we send one to 10.net.0.host */
 /* We send one as its kind is, to the host of the realm's net, or of the next one. */
 void wire_realm_datagram(const struct realm *r, unsigned int next, unsigned int host);
+/* What is sent from now on bears an IPv4 option of four bytes that nobody acts upon, or a destination header of padding. */
+void wire_options(int fd, unsigned char family);
 /* We send so many datagrams of 200 bytes as one super-packet; see world_offload(). */
 void wire_super(const struct realm *r, unsigned int host, unsigned int segments);
 void wire_esp(const struct realm *r, unsigned int number);	/* ESP (or AH) comes in from the other end */
@@ -120,6 +126,7 @@ void wire_write(const void *packet, unsigned int length);	/* any packet comes in
 /* The next packet of 10/8 or fd00::/16 that the host sends within so many ms: its length, 0: none. */
 unsigned int wire_next(unsigned char *packet, int ms);
 int wire_is_esp(const struct realm *r, const unsigned char *packet);
+unsigned int wire_esp_at(const struct realm *r, const unsigned char *packet);	/* its SPI, then its number; 0: it is not */
 
 /* ---- in the child ---------------------------------------------------------------------------- */
 
