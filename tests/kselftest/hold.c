@@ -37,31 +37,6 @@ static void see_release(struct stack *s, const struct ipsp_record *rec)
 	is_released |= rec->type == IPSP_REC_RELEASE;
 }
 
-static struct ipsp_acquire acquire_for(const struct ticket *t, unsigned int id)
-{
-	struct ipsp_acquire a = { .acquire = id, .policy = id };
-
-	a.selector.family = 4;
-	a.selector.source_prefix = a.selector.destination_prefix = 32;
-	a.selector.source_last = a.selector.destination_last = 65535;
-	a.selector.protocol = t->data[9];
-	memcpy(a.selector.source, t->data + 12, 4);
-	memcpy(a.selector.destination, t->data + 16, 4);
-	return a;
-}
-
-static void write_acquire(struct stack *s, const struct ipsp_acquire *a)
-{
-	struct ipsp_record *rec = ipsp_ring_record(&s->up);
-
-	memset(rec, 0, 192);
-	rec->type = IPSP_REC_ACQUIRE;
-	rec->control_len = sizeof(*a);
-	rec->len = (sizeof(*rec) + sizeof(*a) + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
-	memcpy(rec + 1, a, sizeof(*a));
-	ipsp_ring_step(&s->up, rec->len);
-}
-
 /* 0 of `how`: ID for all; else each host has an id of its own. */
 static unsigned int id_of(const struct ticket *t, const void *how)
 {
@@ -78,8 +53,8 @@ static void keep(struct stack *s, const void *how)
 	while (!stack_next(s, &t)) {
 		stack_answer(s, &t, &d);
 		if (t.rec.type == IPSP_REC_CLASSIFY && !is_released) {
-			a = acquire_for(&t, id_of(&t, how));
-			write_acquire(s, &a);
+			a = stack_acquire(&t, id_of(&t, how));
+			stack_put_acquire(s, &a);
 			d.answer.verdict = IPSP_VERDICT_HOLD;
 			d.answer.acquire = a.acquire;
 			d.answer.handles = d.answer.handle[0] = 0;
@@ -394,9 +369,9 @@ static void shout(struct stack *s, const void *how)
 	(void)how;
 	stack_next(s, &t);
 	for (i = 1; i <= FLOOD; i++) {
-		a = acquire_for(&t, i % 3 ? i : ID);
+		a = stack_acquire(&t, i % 3 ? i : ID);
 		memcpy(a.selector.destination, &i, 4);
-		write_acquire(s, &a);
+		stack_put_acquire(s, &a);
 		if (i % 64)
 			continue;
 		ipsp_ring_submit(&s->up);
@@ -448,7 +423,7 @@ static void spoil(struct stack *s, const void *how)
 	struct ticket t;
 
 	stack_next(s, &t);
-	a = acquire_for(&t, ID);
+	a = stack_acquire(&t, ID);
 	switch (*(const int *)how) {
 	case 1: a.acquire = 0; break;
 	case 2: a.selector.destination_prefix = 24; break;
@@ -459,7 +434,7 @@ static void spoil(struct stack *s, const void *how)
 	case 7: a.selector.reserved = 1; break;
 	}
 	rec = ipsp_ring_record(&s->up);
-	write_acquire(s, &a);
+	stack_put_acquire(s, &a);
 	if (*(const int *)how == 8)
 		rec->control_len -= 4;
 	if (*(const int *)how == 9)

@@ -311,6 +311,72 @@ static void test_notes(const struct notes *n)
 	lie_realms_end();
 }
 
+/* ---- SAs that nobody needs, packets that wait for them ----------------------------------------------------------- */
+
+#define ACQUIRES	20000
+#define HOLDS		300
+
+static int kick(struct stack *s)
+{
+	ipsp_ring_submit(&s->up);
+	return ioctl(s->fd, IPSP_IOC_KICK, 0) ? errno : 0;
+}
+
+/* With the first question it asks for masses of SAs; then it holds what comes, each flow for an SA of its own. */
+static void flood_acquires(struct stack *s, const void *unused)
+{
+	struct ipsp_acquire a;
+	struct ticket t;
+	struct draft d;
+	unsigned int i;
+	int err = 0;
+
+	(void)unused;
+	stack_next(s, &t);
+	for (i = 1; i <= ACQUIRES && !err; i++) {
+		a = stack_acquire(&t, i);
+		memcpy(a.selector.destination, &i, 4);
+		stack_put_acquire(s, &a);
+		err = i % 64 ? 0 : kick(s);
+	}
+	stack_say(s, err);
+	do {
+		stack_answer(s, &t, &d);
+		d.answer = (struct ipsp_answer){ .verdict = IPSP_VERDICT_HOLD,
+						 .acquire = ACQUIRES + (unsigned int)(t.data[18] << 8 | t.data[19]) };
+		if (stack_put(s, &d))
+			return;
+	} while (!stack_next(s, &t));
+}
+
+static int is_held(unsigned int flows)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2000 && realm_stats(&rogue).counter[IPSP_COUNT_HELD] < flows; i++)
+		usleep(10000);
+	return realm_stats(&rogue).counter[IPSP_COUNT_HELD] == flows;
+}
+
+static void test_acquires(void)
+{
+	unsigned int host;
+
+	lie_realms_begin(60000);
+	realm_start(&rogue, flood_acquires, NULL);
+	wire_datagram(rogue.net, 1);
+	tap(lie_neighbour_lives(65), "while 20,000 SAs are asked for, the neighbour goes on");
+	TAP_EQUAL(realm_said(&rogue, 60000), 0, "whoever asks is not broken");
+	for (host = 2; host <= HOLDS; host++)
+		wire_datagram(rogue.net, host);
+	tap(lie_neighbour_lives(66), "while 300 flows are put on hold, too");
+	tap(is_held(HOLDS), "and those are held");
+	TAP_EQUAL(lie_only_esp(), 0, "nothing of them leaves");
+	TAP_EQUAL(realm_balance(&rogue), 0, "the ledger balances");
+	lie_realms_end();
+	tap(lie_neighbour_lives(67), "when all of it has gone, the neighbour goes on");
+}
+
 /* ---- events that nobody reads, requests that nobody answers --------------------------------------------------- */
 
 #define ATTACHMENTS	300
@@ -457,6 +523,7 @@ int main(void)
 	test_thefts();
 	for (i = 0; i < sizeof(notes) / sizeof(notes[0]); i++)
 		test_notes(&notes[i]);
+	test_acquires();
 	test_events();
 	test_requests();
 	test_company();

@@ -203,6 +203,31 @@ int stack_put(struct stack *s, const struct draft *d)
 	return ioctl(s->fd, IPSP_IOC_KICK, 0) ? -errno : 0;
 }
 
+struct ipsp_acquire stack_acquire(const struct ticket *t, unsigned int id)
+{
+	struct ipsp_acquire a = { .acquire = id, .policy = id };
+
+	a.selector.family = 4;
+	a.selector.source_prefix = a.selector.destination_prefix = 32;
+	a.selector.source_last = a.selector.destination_last = 65535;
+	a.selector.protocol = t->data[9];
+	memcpy(a.selector.source, t->data + 12, 4);
+	memcpy(a.selector.destination, t->data + 16, 4);
+	return a;
+}
+
+void stack_put_acquire(struct stack *s, const struct ipsp_acquire *a)
+{
+	struct ipsp_record *rec = ipsp_ring_record(&s->up);
+
+	memset(rec, 0, 192);
+	rec->type = IPSP_REC_ACQUIRE;
+	rec->control_len = sizeof(*a);
+	rec->len = (sizeof(*rec) + sizeof(*a) + IPSP_ALIGN - 1) & ~(IPSP_ALIGN - 1u);
+	memcpy(rec + 1, a, sizeof(*a));
+	ipsp_ring_step(&s->up, rec->len);
+}
+
 void stack_honest(struct stack *s, const void *unused)
 {
 	struct ticket t;

@@ -137,6 +137,8 @@ int stack_peek(struct stack *s, struct ticket *t);	/* 1: a packet record was the
 int stack_next(struct stack *s, struct ticket *t);
 void stack_answer(const struct stack *s, const struct ticket *t, struct draft *d);	/* an honest one */
 int stack_put(struct stack *s, const struct draft *d);		/* and KICKs: 0 or -errno */
+struct ipsp_acquire stack_acquire(const struct ticket *t, unsigned int id);	/* for that IPv4 packet, under that id */
+void stack_put_acquire(struct stack *s, const struct ipsp_acquire *a);	/* it is neither submitted nor KICKed for */
 unsigned int stack_numbered_at(const struct realm *r);	/* SPI and number, behind the IP header */
 void stack_honest(struct stack *s, const void *unused);		/* answers until its port is gone */
 /* Dies at a packet going out, of *length bytes or (NULL) any, before its index has moved on: as one that trips over it. */
