@@ -155,6 +155,8 @@ struct keyd_place {
 	char compartment[IPSP_NAME_MAX];
 };
 
+enum keys { KEYS_HIDDEN, KEYS_TOLD };	/* hidden: as many zeros */
+
 struct keyd {
 	int relay;			/* /dev/ipsec-port/xfrm */
 	int opener;			/* who opens ports */
@@ -164,6 +166,7 @@ struct keyd {
 	struct keyd_store *store;
 	uint64_t removal_pass;		/* of what is taken away together */
 	bool labels;			/* a security module here labels sockets */
+	enum keys events;		/* what multicasts tell of keys */
 	bool over;
 };
 
@@ -254,7 +257,6 @@ int sa_verify(struct request *r, const struct xfrm_usersa_info *info);
 int sa_verify_context(struct request *r);		/* of a policy's, too */
 
 /* sa_message.c; usage is read from the compartment before */
-enum keys { KEYS_HIDDEN, KEYS_TOLD };
 struct nl_msg *sa_message(struct keyd_sa *sa, __u16 type, __u32 portid, __u32 seq, int flags,
 			  enum keys keys);
 struct nl_msg *sa_message_expire(struct keyd_sa *sa, bool hard, __u32 portid);

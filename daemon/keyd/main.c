@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * main.c - ipsec-port-keyd --compartment NAME [--place FILE]: opens what needs root, gives root up, serves
+ * main.c - ipsec-port-keyd --compartment NAME [OPTIONS]: opens what needs root, gives root up, serves
  *
  * It serves the network namespace in which it is started.
  */
@@ -213,14 +213,14 @@ static int run(struct keyd *k, const char *store)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: ipsec-port-keyd --compartment NAME [--place FILE] [--store FILE]\n");
+	fprintf(stderr, "usage: ipsec-port-keyd --compartment NAME [--place FILE] [--store FILE] [--multicast-keys]\n");
 	return 2;
 }
 
 static int bad_option(const char *seen)
 {
-	fprintf(stderr, "ipsec-port-keyd: option \"%s\": allowed, each with a value: --compartment NAME, --place FILE, --store FILE\n",
-		seen);
+	fprintf(stderr, "ipsec-port-keyd: option \"%s\": allowed: --compartment NAME, --place FILE, --store FILE, each with a value, "
+		"and --multicast-keys, which has none\n", seen);
 	return 2;
 }
 
@@ -237,6 +237,7 @@ int main(int argc, char **argv)
 		{ "compartment", required_argument, NULL, 'c' },
 		{ "place", required_argument, NULL, 'p' },
 		{ "store", required_argument, NULL, 's' },
+		{ "multicast-keys", no_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *compartment = NULL, *place = NULL, *store = NULL;
@@ -251,6 +252,8 @@ int main(int argc, char **argv)
 			place = optarg;
 		else if (c == 's')
 			store = optarg;
+		else if (c == 'm')
+			k.events = KEYS_TOLD;
 		else
 			return bad_option(argv[optind - 1]);
 	}

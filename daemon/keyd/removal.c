@@ -200,7 +200,7 @@ static void removal_run_sa(struct keyd *k, struct keyd_sa *sa)
 	struct keyd_sa copy = *sa;
 
 	if (removal_is_due(k, sa->compartment) && !removal_sa_in_pass(k, sa))
-		relay_multicast(k, XFRMNLGRP_SA, sa_message(&copy, XFRM_MSG_DELSA, 0, 0, 0, KEYS_HIDDEN));
+		relay_multicast(k, XFRMNLGRP_SA, sa_message(&copy, XFRM_MSG_DELSA, 0, 0, 0, k->events));
 	explicit_bzero(&copy, sizeof(copy));
 }
 

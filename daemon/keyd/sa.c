@@ -194,7 +194,7 @@ static void take_all(struct keyd_sa *sa, const struct request *r)
 static void sa_told(struct request *r, struct keyd_sa *sa, __u16 type)
 {
 	relay_multicast(r->k, XFRMNLGRP_SA, sa_message(sa, type, r->head->nlmsg_pid, r->head->nlmsg_seq, 0,
-						       KEYS_HIDDEN));
+						       r->k->events));
 }
 
 void sa_told_expired(struct keyd *k, struct keyd_sa *sa, bool hard, __u32 portid)

@@ -42,6 +42,17 @@ START_TEST(state_life)
 }
 END_TEST
 
+/* Where an operator says so, listeners are told keys, as the kernel tells them. */
+START_TEST(keys_in_events)
+{
+	k.events = KEYS_TOLD;
+	ck_assert_int_eq(add(0x1001), 0);
+	ck_assert(heard.event == XFRM_MSG_NEWSA && has_key(heard.told, sizeof(heard.told)));
+	ck_assert_int_eq(named(XFRM_MSG_DELSA, 0x1001), 0);
+	ck_assert(heard.event == XFRM_MSG_DELSA && has_key(heard.told, sizeof(heard.told)));
+}
+END_TEST
+
 START_TEST(state_refused_by_the_manager)
 {
 	manager_err = -ENOSYS;
@@ -589,6 +600,7 @@ int main(void)
 
 	tcase_add_checked_fixture(c, setup, NULL);
 	tcase_add_test(c, state_life);
+	tcase_add_test(c, keys_in_events);
 	tcase_add_test(c, state_refused_by_the_manager);
 	tcase_add_test(c, state_malformed);
 	tcase_add_test(c, state_direction);
