@@ -8,13 +8,12 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "tap.h"
+#include "world/flip.h"
 #include "world/lie.h"
 
 /* ---- what the two processes share ------------------------------------------------------------------------- */
@@ -34,77 +33,27 @@ static void share(void)
 
 /* ---- records that change under the reader -------------------------------------------------------------------- */
 
-#define REC(member)	offsetof(struct ipsp_record, member)
-#define ANSWER(member)	(sizeof(struct ipsp_record) + offsetof(struct ipsp_answer, member))
-#define DATA(at)	(128 + (at))	/* ipsp_record_data_offset() of an answer */
 #define BROKEN(cause)	(1u << IPSP_BROKEN_##cause)
 
 static const struct change {
 	const char *what;
-	struct place {
-		unsigned int at;	/* byte of the record */
-		unsigned char bits;	/* of it that change; 0 ends them */
-	} place[5];
+	struct flip place[5];
 	unsigned int causes;		/* of a refusal */
 } changes[] = {
-	{ "destination, SPI and number", { { DATA(19), 1 }, { DATA(23), 1 }, { DATA(27), 1 } },
+	{ "destination, SPI and number", { { FLIP_DATA(19), 1 }, { FLIP_DATA(23), 1 }, { FLIP_DATA(27), 1 } },
 	  BROKEN(HEADER) | BROKEN(NUMBER) },
-	{ "the destination", { { DATA(19), 1 } }, BROKEN(HEADER) },
-	{ "the number", { { DATA(27), 4 } }, BROKEN(NUMBER) },
-	{ "lengths of record, data, segment and IP", { { REC(len), 0x40 }, { REC(data_len), 4 }, { ANSWER(segment_len), 4 },
-							{ DATA(3), 4 } },
+	{ "the destination", { { FLIP_DATA(19), 1 } }, BROKEN(HEADER) },
+	{ "the number", { { FLIP_DATA(27), 4 } }, BROKEN(NUMBER) },
+	{ "lengths of record, data, segment and IP", { { FLIP_REC(len), 0x40 }, { FLIP_REC(data_len), 4 }, { FLIP_ANSWER(segment_len), 4 },
+							{ FLIP_DATA(3), 4 } },
 	  BROKEN(RECORD) | BROKEN(LENGTH) | BROKEN(HEADER) },
-	{ "ticket, verdict and segments", { { REC(ticket), 2 }, { ANSWER(verdict), 8 }, { ANSWER(segments), 2 } },
+	{ "ticket, verdict and segments", { { FLIP_REC(ticket), 2 }, { FLIP_ANSWER(verdict), 8 }, { FLIP_ANSWER(segments), 2 } },
 	  BROKEN(TICKET) | BROKEN(VERDICT) | BROKEN(LENGTH) },
 };
 
-static unsigned char *volatile record;		/* the one that is handed in */
-
-static void wait_a_little(void)
-{
-	volatile int i;
-
-	for (i = 0; i < 200; i++)
-		;
-}
-
-/* Each place is as long wrong as it is right, and a record is left as it was found. */
-static void *flip(void *how)
-{
-	const struct change *c = how;
-	volatile unsigned char *at;
-	unsigned int i;
-
-	for (;;)
-		for (i = 0; c->place[i].bits; i++) {
-			at = record + c->place[i].at;
-			*at ^= c->place[i].bits;
-			wait_a_little();
-			*at ^= c->place[i].bits;
-			wait_a_little();
-		}
-	return NULL;
-}
-
-/* Puts a packet's answer; the thread is at it before KICK is. */
-static int put_flipped(struct stack *s, const struct draft *d, const struct change *c)
-{
-	static pthread_t thread;
-	unsigned char *at = ipsp_ring_record(&s->up);
-
-	memcpy(at, &d->rec, sizeof(d->rec));
-	memcpy(at + sizeof(d->rec), &d->answer, sizeof(d->answer));
-	memcpy(at + d->rec.data_offset, d->data, d->length);
-	record = at;
-	if (!thread && pthread_create(&thread, NULL, flip, (void *)(uintptr_t)c))
-		_exit(4);
-	ipsp_ring_step(&s->up, d->publish);
-	ipsp_ring_submit(&s->up);
-	return ioctl(s->fd, IPSP_IOC_KICK, 0);
-}
-
 static void change_while_read(struct stack *s, const void *how)
 {
+	const struct change *c = how;
 	struct ticket t;
 	struct draft d;
 
@@ -115,7 +64,7 @@ static void change_while_read(struct stack *s, const void *how)
 			continue;
 		}
 		shared->stamped = (unsigned int)t.packet.stamp[0].first;
-		if (put_flipped(s, &d, how))
+		if (flip_put(s, &d, c->place))
 			break;
 		shared->taken++;
 	}
@@ -189,18 +138,19 @@ static void test_change(const struct change *c)
 
 /* ---- a note ---------------------------------------------------------------------------------------------------- */
 
-static const struct change note_length = { "a note's length", { { REC(len), 0x40 } }, BROKEN(RECORD) };
+static const struct change note_length = { "a note's length", { { FLIP_REC(len), 0x40 } }, BROKEN(RECORD) };
 
 /* Of 192 bytes: believed in one of two forms, or, of 128, what is behind it is no record. */
 static void notes_while_read(struct stack *s, const void *how)
 {
+	const struct change *c = how;
 	const struct ipsp_note note = { .reason = IPSP_DROP_INTEGRITY, .count = 1 };
 	struct draft d = { .rec = { .type = IPSP_REC_NOTE, .control_len = sizeof(note), .len = 192, .data_offset = 128 },
 			   .publish = 192 };
 	int i;
 
 	memcpy(&d.answer, &note, sizeof(note));
-	for (i = 0; i < 1000 && !put_flipped(s, &d, how); i++)
+	for (i = 0; i < 1000 && !flip_put(s, &d, c->place); i++)
 		shared->taken++;
 	stack_say(s, i);
 	pause();

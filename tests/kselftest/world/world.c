@@ -142,7 +142,7 @@ void wire_super(const struct realm *r, unsigned int host, unsigned int segments)
 	send_pieces(r, r->net, host, segments);
 }
 
-static unsigned short header_sum(const unsigned char *h)
+unsigned short wire_header_sum(const unsigned char *h)
 {
 	unsigned int sum = 0, i;
 
@@ -165,7 +165,7 @@ static unsigned int esp_header4(const struct realm *r, unsigned char *packet)
 	memcpy(packet, (const unsigned char [10]){ 0x45, 0, 300 >> 8, 300 & 255, 0, 0, 0, 0, 64, wire_protocol(r) }, 10);
 	memcpy(packet + 12, r->in.source, 4);
 	memcpy(packet + 16, r->in.destination, 4);
-	sum = header_sum(packet);
+	sum = wire_header_sum(packet);
 	packet[10] = sum >> 8;
 	packet[11] = sum & 255;
 	return 20;

@@ -123,6 +123,7 @@ void wire_super(const struct realm *r, unsigned int host, unsigned int segments)
 void wire_esp(const struct realm *r, unsigned int number);	/* ESP (or AH) comes in from the other end */
 int wire_try_esp(const struct realm *r, unsigned int number);	/* the same: 0, or the errno of the wire's end */
 void wire_write(const void *packet, unsigned int length);	/* any packet comes in */
+unsigned short wire_header_sum(const unsigned char *header);	/* of IPv4, without options; its own bytes do not count */
 /* The next packet of 10/8 or fd00::/16 that the host sends within so many ms: its length, 0: none. */
 unsigned int wire_next(unsigned char *packet, int ms);
 int wire_is_esp(const struct realm *r, const unsigned char *packet);
