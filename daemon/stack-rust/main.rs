@@ -34,12 +34,18 @@ const NAME: &str = "ipsec-port-stack-rust";
 const USAGE: &str =
     "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
 
+/// Where records come from.
+enum From {
+    Device(String),
+    Descriptor(i32),
+    Input,
+}
+
 struct Options {
-    port_fd: Option<i32>,
+    from: Option<From>,
     index: u32,
     uid: u32,
     gid: u32,
-    records: bool,
     config: Config,
 }
 
@@ -56,6 +62,13 @@ impl Options {
         })
     }
 
+    fn comes(&mut self, from: From) -> Result<(), String> {
+        match self.from.replace(from) {
+            None => Ok(()),
+            Some(_) => Err(usage()),
+        }
+    }
+
     fn take(&mut self, name: &str, value: Option<String>) -> Result<(), String> {
         let text = value.ok_or_else(|| refused(name))?;
         let number = || {
@@ -63,8 +76,8 @@ impl Options {
             number.ok_or_else(|| format!("{NAME}: {name} \"{text}\": allowed: a number"))
         };
         match name {
-            "--port" => self.port_fd = Some(open_port(&text)?),
-            "--port-fd" => self.port_fd = Some(number()?),
+            "--port" => self.comes(From::Device(text))?,
+            "--port-fd" => self.comes(From::Descriptor(number()?))?,
             _ => {
                 let at = self.number(name).ok_or_else(|| refused(name))?;
                 *at = number()? as u32;
@@ -75,19 +88,16 @@ impl Options {
 
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         let config = Config { sas_max: 0, policies_max: 0 };
-        let mut o = Options { port_fd: None, index: 0, uid: 65534, gid: 65534, records: false, config };
+        let mut o = Options { from: None, index: 0, uid: 65534, gid: 65534, config };
         while let Some(arg) = args.next() {
             if arg == "--records" {
-                o.records = true;
+                o.comes(From::Input)?;
             } else if let Some((name, value)) = arg.split_once('=') {
                 o.take(name, Some(value.to_string()))?;
             } else {
                 let value = args.next();
                 o.take(&arg, value)?;
             }
-        }
-        if o.records == o.port_fd.is_some() {
-            return Err(usage());
         }
         Ok(o)
     }
@@ -120,20 +130,24 @@ fn serve(fd: i32, o: &Options) -> Result<(), &'static str> {
     port::exit(0)
 }
 
+fn complain(text: String, status: i32) -> i32 {
+    eprintln!("{text}");
+    status
+}
+
 fn run() -> i32 {
     let options = match Options::parse(std::env::args().skip(1)) {
         Ok(o) => o,
-        Err(text) => {
-            eprintln!("{text}");
-            return 2;
-        }
+        Err(text) => return complain(text, 2),
     };
-    let failed = match options.port_fd {
-        None => return records::run(&mut Transform::new(&options.config)),
-        Some(fd) => serve(fd, &options),
+    let port = match &options.from {
+        None => return complain(usage(), 2),
+        Some(From::Input) => return records::run(&mut Transform::new(&options.config)),
+        Some(From::Descriptor(fd)) => Ok(*fd),
+        Some(From::Device(path)) => open_port(path),
     };
-    if let Err(what) = failed {
-        eprintln!("{NAME}: {what}: {}", std::io::Error::last_os_error());
-    }
-    1
+    let served = port.and_then(|fd| {
+        serve(fd, &options).map_err(|what| format!("{NAME}: {what}: {}", std::io::Error::last_os_error()))
+    });
+    served.map_or_else(|text| complain(text, 1), |()| 1)
 }
