@@ -203,7 +203,7 @@ static uint16_t ipsecmb_sa_init(struct crypto_sa *sa, const struct ipsp_sa *give
 
 static void ipsecmb_sa_wipe(struct crypto_sa *sa)
 {
-	if (sa->seal_row)
+	if (!sa->is_aead)
 		ipsecmb_jobs_wipe(sa);
 	crypto_give(sa->context);
 }

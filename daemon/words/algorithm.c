@@ -25,7 +25,7 @@ const struct algorithm algorithm_table[] = {
 	{ "rfc3686(ctr(aes))", NULL, CIPHER, false, 8, 4, 4, { 160, 224, 288 }, { 0 }, O | M, NULL },
 	{ "cbc(camellia)", "camellia", CIPHER, false, 16, 16, 0, { 128, 192, 256 }, { 0 }, O, NULL },
 	{ "ecb(cipher_null)", "cipher_null", CIPHER, false, 0, 4, 0, { 0 }, { 0 }, O, NULL },
-	{ "cbc(des3_ede)", "des3_ede", CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O, NULL },
+	{ "cbc(des3_ede)", "des3_ede", CIPHER, true, 8, 8, 0, { 192 }, { 0 }, O | M, NULL },
 	{ "cbc(des)", "des", CIPHER, true, 8, 8, 0, { 64 }, { 0 }, O, NULL },
 	{ "hmac(sha1)", "sha1", AUTH, false, 0, 4, 0, { 160 }, { 96 }, O | M, NULL },
 	{ "hmac(sha256)", "sha256", AUTH, false, 0, 4, 0, { 256 }, { 96, 128 }, O | M, NULL },
