@@ -35,14 +35,14 @@ const USAGE: &str =
     "--port DEVICE | --port-fd N [--index I] [--sas-max N] [--policies-max N] [--uid U] [--gid G] | --records";
 
 /// Where records come from.
-enum From {
+enum Source {
     Device(String),
     Descriptor(i32),
     Input,
 }
 
 struct Options {
-    from: Option<From>,
+    source: Option<Source>,
     index: u32,
     uid: u32,
     gid: u32,
@@ -62,8 +62,9 @@ impl Options {
         })
     }
 
-    fn comes(&mut self, from: From) -> Result<(), String> {
-        match self.from.replace(from) {
+    /// There is one.
+    fn comes_from(&mut self, source: Source) -> Result<(), String> {
+        match self.source.replace(source) {
             None => Ok(()),
             Some(_) => Err(usage()),
         }
@@ -76,8 +77,8 @@ impl Options {
             number.ok_or_else(|| format!("{NAME}: {name} \"{text}\": allowed: a number"))
         };
         match name {
-            "--port" => self.comes(From::Device(text))?,
-            "--port-fd" => self.comes(From::Descriptor(number()?))?,
+            "--port" => self.comes_from(Source::Device(text))?,
+            "--port-fd" => self.comes_from(Source::Descriptor(number()?))?,
             _ => {
                 let at = self.number(name).ok_or_else(|| refused(name))?;
                 *at = number()? as u32;
@@ -88,10 +89,10 @@ impl Options {
 
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         let config = Config { sas_max: 0, policies_max: 0 };
-        let mut o = Options { from: None, index: 0, uid: 65534, gid: 65534, config };
+        let mut o = Options { source: None, index: 0, uid: 65534, gid: 65534, config };
         while let Some(arg) = args.next() {
             if arg == "--records" {
-                o.comes(From::Input)?;
+                o.comes_from(Source::Input)?;
             } else if let Some((name, value)) = arg.split_once('=') {
                 o.take(name, Some(value.to_string()))?;
             } else {
@@ -140,11 +141,11 @@ fn run() -> i32 {
         Ok(o) => o,
         Err(text) => return complain(text, 2),
     };
-    let port = match &options.from {
+    let port = match &options.source {
         None => return complain(usage(), 2),
-        Some(From::Input) => return records::run(&mut Transform::new(&options.config)),
-        Some(From::Descriptor(fd)) => Ok(*fd),
-        Some(From::Device(path)) => open_port(path),
+        Some(Source::Input) => return records::run(&mut Transform::new(&options.config)),
+        Some(Source::Descriptor(fd)) => Ok(*fd),
+        Some(Source::Device(path)) => open_port(path),
     };
     let served = port.and_then(|fd| {
         serve(fd, &options).map_err(|what| format!("{NAME}: {what}: {}", std::io::Error::last_os_error()))

@@ -5,7 +5,7 @@
  *
  * A play is a row of steps. Each names an actor, what it does and a number from which everything else about it follows,
  * so that a step alone means the same as in the row. The stage, a process of its own, sets up what is valid: the
- * compartment "realm20", in one play of three by vote, its manager (itself), handles of one of a dozen kinds (scene.c), a
+ * compartment "realm20", in one play of three by vote, its manager (itself), handles of one of eleven kinds (scene.c), a
  * policy, a stack that is READY. Then each actor takes its own steps of the row in order, all actors at once, the
  * stack's and the manager's in two threads each; meanwhile the world sends packets both ways. A stack that was killed
  * for what it did is started anew and goes on behind that step.

@@ -4,7 +4,7 @@
 
 #include "play.h"
 
-#define OFTEN	4			/* a play may end before anything could go through */
+#define OFTEN	16			/* of one play in two nothing comes in in time */
 
 static const struct {
 	const char *name;
