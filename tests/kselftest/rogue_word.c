@@ -98,7 +98,11 @@ static void one_attachment(const struct change *c, struct seen *n, int *out)
 		*out = 1;
 		for (idle = 0; idle < 1000; idle++) {
 			if (wire_next(packet, 10)) {
-				n->wrong |= !is_as_stamped(packet);
+				if (!is_as_stamped(packet)) {
+					printf("# not as stamped, number %u: %02x %02x%02x%02x%02x\n", shared->stamped,
+					       packet[0], packet[24], packet[25], packet[26], packet[27]);
+					n->wrong = 1;
+				}
 				n->taken++;
 				*out = 0;
 				break;
@@ -112,7 +116,11 @@ static void one_attachment(const struct change *c, struct seen *n, int *out)
 				printf("# event %u cause %u\n", e.event, e.cause);
 			return;
 		}
-		n->wrong |= *out;
+		if (*out) {
+			printf("# nothing became of packet %u of this stack, %u were taken, %u refused\n", sent, n->taken,
+			       n->refused);
+			n->wrong = 1;
+		}
 	}
 }
 
