@@ -442,6 +442,22 @@ START_TEST(what_nobody_opens_is_asked_of)
 }
 END_TEST
 
+/* What has no SPI nobody opens either. */
+START_TEST(what_is_too_short_to_be_opened_is_asked_of)
+{
+	static const uint32_t nothing[3];
+	struct bytes packet = udp();
+
+	sa_pairs(bundles[0]);
+	policies(bundles[0]);
+	packet.at[9] = IP_ESP;
+	packet.len = 24;
+	ip_set_length(packet.at, 20, packet.len);
+	packet = seal(&ah_around, &packet);
+	ck_assert_uint_eq(open_one(&ah_around, nothing, &packet), IPSP_DROP_POLICY);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("bundle");
@@ -459,6 +475,7 @@ int main(void)
 	tcase_add_test(c, more_than_is_wanted_is_refused);
 	tcase_add_test(c, an_admission_is_not_remembered);
 	tcase_add_test(c, what_nobody_opens_is_asked_of);
+	tcase_add_test(c, what_is_too_short_to_be_opened_is_asked_of);
 	suite_add_tcase(suite, c);
 	return suite_run(suite);
 }
