@@ -97,6 +97,8 @@ static int announce_locked(struct compartment *c, int target, struct ipsp_record
 		WRITE_ONCE(c->generation, generation);
 		ipsp_protect_commit(c, list);
 	}
+	if (rec->type == IPSP_REC_SA_DELETE)
+		ipsp_deal_sa_ended(c);
 	if (rec->type == IPSP_REC_SNAPSHOT_END && target >= 0)
 		announce_ready(c, c->stack[target]);
 	return 0;

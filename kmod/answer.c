@@ -441,7 +441,7 @@ static u32 answer_classify(struct stack *s, struct ticket *t, const struct reply
 	rcu_read_unlock();
 	if (t->answer_handle)
 		return answer_label(s, t);
-	/* Deleted while the ticket was out: ask again, do not punish. */
+	/* Deleted while the ticket was out: release asks again, and does not punish. */
 	t->verdict = IPSP_VERDICT_DROP;
 	t->reason = IPSP_DROP_STALE;
 	return 0;

@@ -51,6 +51,9 @@ struct compartment {
 	struct fifo fifo[2];		/* IPSP_DIR_OUT, IPSP_DIR_IN */
 	unsigned long *numbers;		/* of inbound tickets: bits, see ipsp_counter_check */
 	u32 generation;			/* of the policy; written under lock */
+	u64 ended;			/* what was asked before this ticket may be answered with
+					 * an SA that has ended; written under lock
+					 */
 	bool degraded;			/* fewer share than `quorum`, and it was told; under lock */
 	u64 stackless_since;		/* ns; since when too few share; 0: enough; under lock */
 	struct protect_list __rcu *protect;	/* written under admin */

@@ -381,13 +381,31 @@ u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk
 	return reason;
 }
 
+/* The ticket ends as rehired and is a new one; or not: why. */
 u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t)
 {
+	u32 reason;
+
 	t->state = TICKET_UNDEALT;
 	t->deaths = 0;
 	t->dealt_at = 0;
 	t->verdict = 0;
-	return deal_enqueue(c, t);
+	t->reason = 0;
+	if (t->answer_handle)
+		ipsp_handle_put(t->answer_handle);
+	t->answer_handle = NULL;
+	reason = deal_enqueue(c, t);
+	if (reason)
+		return reason;
+	ipsp_count(c, REHIRED);
+	ipsp_count(c, CAPTURED);
+	return 0;
+}
+
+void ipsp_deal_sa_ended(struct compartment *c)
+{
+	lockdep_assert_held(&c->lock);
+	WRITE_ONCE(c->ended, c->fifo[IPSP_DIR_OUT].next);
 }
 
 /* ---- capture: outbound --------------------------------------------------------------- */

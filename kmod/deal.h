@@ -108,7 +108,7 @@ void ipsp_deal_compartment_exit(struct compartment *c);	/* last reference: memor
  */
 u32 ipsp_deal_classify(struct compartment *c, struct flow *flow, const struct sk_buff *skb,
 		       u16 flags);
-/* A classify ticket that was out of the order is a new one; IPSP_DROP_*: it is the caller's. */
+/* A classify ticket out of the order is a new one, and counted; IPSP_DROP_*: it is the caller's. */
 u32 ipsp_deal_rehire(struct compartment *c, struct ticket *t);
 void ipsp_deal_protect(struct compartment *c, struct handle *h, const struct bundle *b,
 		       struct sk_buff *skb, u16 flags);
@@ -117,6 +117,9 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 
 /* A stack went (c->lock not held): its tickets are dealt again or wait. */
 void ipsp_deal_stack_gone(struct compartment *c, struct stack *s, u32 *pending);
+
+/* Under c->lock: a handle went, or the stacks were told so; see compartment.h, `ended`. */
+void ipsp_deal_sa_ended(struct compartment *c);
 
 /* Under c->lock: hands undealt tickets to the stacks while there is room. */
 void ipsp_deal_run(struct compartment *c);

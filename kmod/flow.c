@@ -353,6 +353,11 @@ static bool flow_is_decision(u16 verdict, u16 reason)
 	       reason == IPSP_DROP_BYPASS_REFUSED;
 }
 
+bool ipsp_flow_may_have(const struct flow *f, const struct handle *h, const struct bundle *b)
+{
+	return !READ_ONCE(h->dead) && ipsp_bundle_stands(f->c, b);
+}
+
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 		      const struct bundle *b, u32 generation)
 {
@@ -363,7 +368,7 @@ void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 	spin_lock_bh(&c->flows.lock);
 	/* its end flushed the flows that had it: this one had none yet */
 	if (verdict == IPSP_VERDICT_CLASSIFY &&
-	    (READ_ONCE(h->dead) || !ipsp_bundle_stands(c, b) || !ipsp_handle_hold(h))) {
+	    (!ipsp_flow_may_have(f, h, b) || !ipsp_handle_hold(h))) {
 		verdict = IPSP_VERDICT_DROP;
 		reason = IPSP_DROP_STALE;
 	}
@@ -383,13 +388,14 @@ void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 }
 
 /* Queues; or says what the flow became meanwhile, or why the packet is dropped. */
-static u32 flow_queue(struct flow *f, struct asked *a, enum flow_state *state)
+static enum flow_state flow_queue(struct flow *f, struct asked *a, u32 *why)
 {
+	enum flow_state state;
 	u32 reason = 0;
 
 	spin_lock_bh(&f->lock);
-	*state = f->state;
-	if (f->state == FLOW_ASKING) {
+	state = f->state;
+	if (state == FLOW_ASKING) {
 		reason = f->queued >= FLOW_QUEUE ? IPSP_DROP_ASKING :
 			 f->hold ? ipsp_hold_add(f, a->skb) : 0;
 		if (!reason) {
@@ -398,7 +404,8 @@ static u32 flow_queue(struct flow *f, struct asked *a, enum flow_state *state)
 		}
 	}
 	spin_unlock_bh(&f->lock);
-	return reason;
+	*why = reason;
+	return state;
 }
 
 static bool tuple_is_cacheable(const struct ipsp_tuple *t, u16 flags)
@@ -415,6 +422,24 @@ static struct flow *flow_for(struct compartment *c, const struct ipsp_tuple *t, 
 		return flow_get(c, t, FLOW_ASKING, made);
 	f = flow_new(c, t);
 	*made = f;
+	return f;
+}
+
+/*
+ * The flow that the packet waits on, or that was opened meanwhile. One that left the table between
+ * the two is another packet's.
+ */
+static struct flow *flow_join(struct compartment *c, const struct ipsp_tuple *t, u16 flags,
+			      struct asked *a, bool *made, enum flow_state *state, u32 *why)
+{
+	struct flow *f;
+
+	while ((f = flow_for(c, t, flags, made))) {
+		*state = flow_queue(f, a, why);
+		if (*state != FLOW_DEAD)
+			break;
+		ipsp_flow_put(f);
+	}
 	return f;
 }
 
@@ -437,7 +462,7 @@ void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_
 	bool made;
 	u32 reason;
 
-	f = a ? flow_for(c, t, flags, &made) : NULL;
+	f = a ? flow_join(c, t, flags, a, &made, &now, &reason) : NULL;
 	if (!f) {
 		ipsp_count(c, CAPTURED);
 		ipsp_count_drop(c, a ? IPSP_DROP_ASKING : IPSP_DROP_NO_MEMORY);
@@ -446,11 +471,8 @@ void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_
 			asked_free(a);
 		return;
 	}
-	reason = flow_queue(f, a, &now);
 	if (reason)
 		asked_drop(c, a, reason);
-	else if (now == FLOW_DEAD)
-		asked_drop(c, a, IPSP_DROP_STALE);
 	else if (now != FLOW_ASKING)
 		asked_resume(f, a);	/* opened since the caller looked */
 	else if (made)

@@ -105,6 +105,8 @@ enum flow_state ipsp_flow_clear(struct compartment *c, const struct ipsp_tuple *
 /* Queues skb on the flow (made if unknown) and asks. Takes skb over always. */
 void ipsp_flow_ask(struct compartment *c, const struct ipsp_tuple *t, struct sk_buff *skb,
 		   enum flow_stage stage, const struct nf_hook_state *state, u16 flags);
+/* RCU read side: all of these SAs are there still. */
+bool ipsp_flow_may_have(const struct flow *f, const struct handle *h, const struct bundle *b);
 /* The answer of a classify ticket: opens the flow and sends on what waited. */
 void ipsp_flow_answer(struct flow *f, u16 verdict, u16 reason, struct handle *h,
 		      const struct bundle *b, u32 generation);

@@ -227,6 +227,9 @@ static void handle_unlink(struct handle *h)
 	rhashtable_remove_fast(&n->handles, &h->node, handle_params);
 	xa_erase(&h->c->handles, h->config.id);
 	h->c->config.handles--;
+	spin_lock_bh(&h->c->lock);
+	ipsp_deal_sa_ended(h->c);
+	spin_unlock_bh(&h->c->lock);
 	ipsp_flow_flush_handle(h->c, h);
 	ipsp_handle_put(h);
 }

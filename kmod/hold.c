@@ -281,18 +281,6 @@ static u32 hold_take(struct compartment *c, struct ticket *t)
 	return result;
 }
 
-/* The ticket ends as rehired and is a new one; or not: why. */
-static u32 hold_ask_again(struct compartment *c, struct ticket *t)
-{
-	u32 reason = ipsp_deal_rehire(c, t);
-
-	if (reason)
-		return reason;
-	ipsp_count(c, REHIRED);
-	ipsp_count(c, CAPTURED);
-	return 0;
-}
-
 bool ipsp_hold_keep(struct compartment *c, struct ticket *t)
 {
 	u32 reason = hold_take(c, t);
@@ -300,7 +288,7 @@ bool ipsp_hold_keep(struct compartment *c, struct ticket *t)
 	if (reason == HOLD_HELD)
 		return true;
 	if (reason == HOLD_AGAIN)
-		reason = hold_ask_again(c, t);
+		reason = ipsp_deal_rehire(c, t);
 	if (!reason)
 		return true;
 	t->verdict = IPSP_VERDICT_DROP;
@@ -344,7 +332,7 @@ static void hold_let_go(struct compartment *c, struct list_head *gone, u32 reaso
 	list_for_each_entry_safe(t, next, gone, list) {
 		list_del(&t->list);
 		hold_leave(&c->holds, t);
-		why = reason == HOLD_AGAIN ? hold_ask_again(c, t) : reason;
+		why = reason == HOLD_AGAIN ? ipsp_deal_rehire(c, t) : reason;
 		if (why)
 			hold_drop(c, t, why);
 	}

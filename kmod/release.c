@@ -36,6 +36,25 @@ static void release_counted(struct compartment *c, struct ticket *t, u32 reason)
 	release_drop(c, t);
 }
 
+/*
+ * An SA that the answer names has ended, and nobody could know that when it was asked: it is asked
+ * again, and its flow's packets wait on. So new keys cost no packet. true: it is a new ticket.
+ */
+static bool release_asks_again(struct compartment *c, struct ticket *t)
+{
+	if (t->verdict == IPSP_VERDICT_CLASSIFY &&
+	    !ipsp_flow_may_have(t->flow, t->answer_handle, &t->bundle)) {
+		t->verdict = IPSP_VERDICT_DROP;
+		t->reason = IPSP_DROP_STALE;
+	}
+	if (t->reason != IPSP_DROP_STALE || t->number >> 1 >= READ_ONCE(c->ended))
+		return false;
+	t->reason = ipsp_deal_rehire(c, t);
+	if (t->reason)
+		t->verdict = IPSP_VERDICT_DROP;
+	return !t->reason;
+}
+
 /* Any verdict of a classify ticket opens its flow, DROP as well. */
 static void release_classify(struct compartment *c, struct ticket *t)
 {
@@ -188,6 +207,14 @@ static bool release_merges(const struct list_head *run)
 	       ipsp_reinject_merge_begin();
 }
 
+/* Held, or asked again: it does not end. */
+static bool release_is_kept(struct compartment *c, struct ticket *t)
+{
+	if (t->verdict == IPSP_VERDICT_HOLD)
+		return ipsp_hold_keep(c, t);
+	return t->kind == TICKET_CLASSIFY && release_asks_again(c, t);
+}
+
 /* The run ends with it: its tickets are freed, or kept elsewhere. */
 static void release_emit(struct compartment *c, struct list_head *run)
 {
@@ -197,7 +224,7 @@ static void release_emit(struct compartment *c, struct list_head *run)
 	rcu_read_lock();
 	list_for_each_entry_safe(t, next, run, list) {
 		trace_ipsp_release(c->config.name, t->number, t->verdict);
-		if (t->verdict == IPSP_VERDICT_HOLD && ipsp_hold_keep(c, t))
+		if (release_is_kept(c, t))
 			continue;
 		release_kind[t->kind](c, t);
 		ipsp_deal_ticket_free(t);

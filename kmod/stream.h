@@ -33,7 +33,7 @@ struct area {
 	void *base;			/* vmapped */
 };
 
-#define IPSP_STREAM_PATIENCE (500 * NSEC_PER_USEC)
+#define IPSP_STREAM_PATIENCE NSEC_PER_MSEC
 
 #define STREAM_SECRETS 256
 struct secret {				/* a record in the down ring that holds a key */

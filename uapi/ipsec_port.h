@@ -73,7 +73,7 @@
  *   IPSP_IOC_KICK     STACK, argument IPSP_KICK_*: takes all submitted up records;
  *                     with WAIT sleeps until a down record is there; packets of an SA of
  *                     which the last 16 were all dropped by stacks wake nobody by
- *                     themselves, but half a millisecond later. 0, or EPIPE once the
+ *                     themselves, but a millisecond later. 0, or EPIPE once the
  *                     attachment is broken (see 5), EINTR on a signal
  *   IPSP_IOC_GETMSG   the next record of the caller's read side, whole; with a band
  *                     only records of that band or above, nothing overtakes
