@@ -164,6 +164,7 @@ struct keyd {
 	struct keyd_place place[KEYD_PLACES_MAX];
 	__u32 compartments, places;
 	struct keyd_store *store;
+	int store_fd;			/* its lock: no other agent has it while one of ours is there */
 	uint64_t removal_pass;		/* of what is taken away together */
 	bool labels;			/* a security module here labels sockets */
 	enum keys events;		/* what multicasts tell of keys */
@@ -207,7 +208,7 @@ void relay_part(struct request *r, const void *data, size_t size, __u32 flags,
 		const uint64_t cursor[2], int error);
 
 /* store.c */
-int store_open(struct keyd *k, const char *path);	/* 0, or -errno */
+int store_open(struct keyd *k, const char *path);	/* 0, or -errno; EBUSY: it is another agent's */
 void store_close(struct keyd *k);			/* for this process */
 struct keyd_sa *store_sas(struct keyd *k);
 struct keyd_policy *store_policies(struct keyd *k);

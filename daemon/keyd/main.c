@@ -183,7 +183,11 @@ static int open_store(struct keyd *k, const char *given)
 	snprintf(path, sizeof(path), RUN_DIRECTORY "/keyd.%s.%lu", k->compartment[0].name, (unsigned long)ns.st_ino);
 	int err = store_open(k, given ? given : path);
 
-	return err ? complain(given ? given : path, err) : 0;
+	if (err != -EBUSY)
+		return err ? complain(given ? given : path, err) : 0;
+	fprintf(stderr, "ipsec-port-keyd: %s: another agent has it; wanted: a store of its own for each namespace\n",
+		given ? given : path);
+	return 1;
 }
 
 static int run(struct keyd *k, const char *store)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -277,35 +278,65 @@ static int store_wipe_of_another(int fd, uint64_t netns)
 	return ftruncate(fd, 0) ? -errno : 0;
 }
 
+#define STORE_PATIENCE	100	/* times 10 ms */
+
+/* A predecessor that is dying lets go of its relay a moment before. */
+static int store_lock(int fd)
+{
+	int tries = STORE_PATIENCE;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (!tries--)
+			return -EBUSY;
+		usleep(10000);
+	}
+	return 0;
+}
+
+/* What is refused stays as it was. The lock is the file's, as it is open here, so both halves' of an agent. */
+static int store_take(int fd, uint64_t netns)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid || (st.st_mode & 077))
+		return -EPERM;
+	if (st.st_size && (size_t)st.st_size != store_size())
+		return -EBADMSG;
+	return store_lock(fd) ?: store_wipe_of_another(fd, netns) ?: (ftruncate(fd, (off_t)store_size()) ? -errno : 0);
+}
+
+static int store_map(struct keyd *k, int fd, uint64_t netns)
+{
+	void *at = mmap(NULL, store_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return -errno;
+	k->store = at;
+	madvise(k->store, store_size(), MADV_DONTDUMP);
+	if (!k->store->magic)
+		store_init(k->store, netns);
+	if (k->store->magic == STORE_MAGIC && k->store->sas <= STORE_SAS && k->store->policies <= STORE_POLICIES)
+		return 0;
+	munmap(at, store_size());
+	k->store = NULL;
+	return -EBADMSG;
+}
+
 int store_open(struct keyd *k, const char *path)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), err;
 	uint64_t netns = 0;
-	struct stat st;
 
 	if (fd < 0)
 		return -errno;
-	err = netns_cookie(&netns);
-	if (!err && (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_uid || (st.st_mode & 077)))
-		err = -EPERM;
-	if (!err && st.st_size && (size_t)st.st_size != store_size())
-		err = -EBADMSG;
-	if (!err)	/* what is refused stays as it was */
-		err = store_wipe_of_another(fd, netns);
-	if (!err && ftruncate(fd, (off_t)store_size()))
-		err = -errno;
-	if (!err)
-		k->store = mmap(NULL, store_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (!err && k->store == MAP_FAILED)
-		err = -errno;
-	close(fd);
-	if (err)
+	err = netns_cookie(&netns) ?: store_take(fd, netns) ?: store_map(k, fd, netns);
+	if (err) {
+		close(fd);
 		return err;
-	madvise(k->store, store_size(), MADV_DONTDUMP);
-	if (!k->store->magic)
-		store_init(k->store, netns);
-	if (k->store->magic != STORE_MAGIC || k->store->sas > STORE_SAS || k->store->policies > STORE_POLICIES)
-		return -EBADMSG;
+	}
+	k->store_fd = fd;
 	index_all(k);
 	store_forget(k);
 	return 0;
@@ -314,6 +345,7 @@ int store_open(struct keyd *k, const char *path)
 void store_close(struct keyd *k)
 {
 	munmap(k->store, store_size());
+	close(k->store_fd);
 	k->store = NULL;
 }
 

@@ -409,7 +409,7 @@ static int valid_in_store(int *others)
 	}
 	ck_assert_uint_eq(hand_message(&k)->len, 0);
 	ck_assert_uint_eq(k.store->hand.is_decided | k.store->hand.is_over | k.store->hand.tries, 0);
-	munmap(k.store, sizeof(*k.store) + k.store->sas_max * sizeof(*sa) + k.store->policies_max * sizeof(*p));
+	store_close(&k);
 	return count;
 }
 

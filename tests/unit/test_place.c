@@ -487,6 +487,7 @@ static void again(const char *lines)
 	FILE *before = stderr, *to;
 	char text[sizeof(said)] = "";
 
+	store_close(&k);
 	memset(&k, 0, sizeof(k));
 	compartments_add(&k, "blue");
 	ck_assert_int_eq(read_lines(lines), 0);
@@ -535,6 +536,26 @@ START_TEST(what_is_refused_stays)
 	ck_assert_int_eq(store_open(&k, store_path), -EPERM);
 	ck_assert_int_eq(chmod(store_path, 0600), 0);
 	ck_assert_int_ne(k.store->sas, 0);	/* its mapping is still ours: nothing was wiped */
+}
+END_TEST
+
+/* Another namespace's agent that is given the same file: it would be wiped under the first one's hands. */
+START_TEST(a_store_is_one_agents)
+{
+	struct keyd other = { 0 };
+
+	begin();
+	k.store->netns++;
+	compartments_add(&other, "blue");
+	ck_assert_int_eq(store_open(&other, store_path), -EBUSY);
+	ck_assert_ptr_null(other.store);
+	ck_assert_int_ne(k.store->sas, 0);
+	k.store->netns--;
+	store_close(&k);
+	ck_assert_int_eq(store_open(&other, store_path), 0);
+	ck_assert_int_ne(other.store->sas, 0);
+	store_close(&other);
+	ck_assert_int_eq(store_open(&k, store_path), 0);
 }
 END_TEST
 
@@ -592,6 +613,7 @@ static Suite *make(void)
 	tcase_add_test(c, places_are_remembered);
 	tcase_add_test(c, another_namespace_begins_anew);
 	tcase_add_test(c, what_is_refused_stays);
+	tcase_add_test(c, a_store_is_one_agents);
 	tcase_add_test(c, a_compartment_is_named_no_more);
 	suite_add_tcase(suite, c);
 	return suite;
