@@ -68,7 +68,7 @@ static void answer_late(struct stack *s, const void *unused)
 	stack_say(s, stack_put(s, &d));
 	s->control = answer_first;
 	while (!stack_next(s, &t)) {
-		stack_say(s, t.rec.type == IPSP_REC_CLASSIFY ? t.data[19] : -(int)t.packet.stamp[0].count);
+		stack_say(s, t.rec.type == IPSP_REC_CLASSIFY ? t.data[19] : -2);
 		stack_answer(s, &t, &d);
 		if (t.rec.type == IPSP_REC_CLASSIFY && t.data[19] == 3)
 			d.answer.handle[0] = gone->out.id;
