@@ -72,11 +72,6 @@ static struct fifo *ticket_fifo(struct compartment *c, const struct ticket *t)
 	return &c->fifo[t->kind == TICKET_UNPROTECT ? IPSP_DIR_IN : IPSP_DIR_OUT];
 }
 
-static struct ticket **fifo_slot(struct fifo *f, u64 number)
-{
-	return &f->slot[(number >> 1) & (FIFO_SLOTS - 1)];
-}
-
 bool ipsp_deal_has_stack(const struct compartment *c)
 {
 	return READ_ONCE(c->sharing);
@@ -293,32 +288,17 @@ static void deal_captured(struct compartment *c, const struct ticket *t)
 
 /* ---- capture --------------------------------------------------------------------- */
 
-static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f,
-			   const struct sk_buff *skb)
+static u32 enqueue_refusal(const struct compartment *c, const struct fifo *f, struct ticket *t)
 {
 	if (c->gone)
 		return IPSP_DROP_GONE;
 	if (!ipsp_share_suffices(c))
 		return c->sharing ? IPSP_DROP_NO_QUORUM : IPSP_DROP_NO_STACK;
-	if (f->length >= FIFO_SLOTS || f->bytes + skb->truesize > FIFO_BYTES)
+	if (!ipsp_fifo_has_room(f, t))
 		return IPSP_DROP_RING_FULL;
 	if (f->vote && !ipsp_quorum_has_slot(f, f->next << 1))
 		return IPSP_DROP_RING_FULL;
 	return IPSP_DROP_NONE;
-}
-
-static void fifo_append(struct compartment *c, struct fifo *f, struct ticket *t)
-{
-	t->number = f->next++ << 1 | (f == &c->fifo[IPSP_DIR_IN]);
-	trace_ipsp_capture(c->config.name, t->number, t->kind);
-	*fifo_slot(f, t->number) = t;
-	if (list_empty(&f->pending))
-		f->head_since = ktime_get_coarse_ns();
-	list_add_tail(&t->list, &f->pending);
-	if (f->undealt == &f->pending)
-		f->undealt = &t->list;
-	f->length++;
-	f->bytes += t->skb->truesize;
 }
 
 /* The ticket's numbers are taken last: nothing is stamped that is refused before. */
@@ -330,12 +310,13 @@ static u32 deal_enqueue(struct compartment *c, struct ticket *t)
 	if (ipsp_quorum_prepare(c, t))
 		return IPSP_DROP_NO_MEMORY;
 	spin_lock_bh(&c->lock);
-	reason = enqueue_refusal(c, f, t->skb);
+	reason = enqueue_refusal(c, f, t);
 	if (!reason && t->kind == TICKET_PROTECT &&
 	    !ipsp_counter_take(t->handle->counter, t->count, &t->first))
 		reason = IPSP_DROP_NUMBERS;
 	if (!reason) {
-		fifo_append(c, f, t);
+		ipsp_fifo_append(f, t, f - c->fifo);
+		trace_ipsp_capture(c->config.name, t->number, t->kind);
 		deal_captured(c, t);
 	}
 	spin_unlock_bh(&c->lock);
@@ -503,7 +484,7 @@ void ipsp_deal_unprotect(struct compartment *c, struct handle *h, struct sk_buff
 
 static struct ticket *claim_find(struct compartment *c, u64 number, const struct stack *s)
 {
-	struct ticket *t = *fifo_slot(&c->fifo[number & 1], number);
+	struct ticket *t = *ipsp_fifo_slot(&c->fifo[number & 1], number);
 
 	return t && t->number == number && t->state == TICKET_DEALT &&
 	       t->stack == s->index ? t : NULL;
@@ -580,13 +561,6 @@ void ipsp_deal_unclaim(struct compartment *c, struct ticket *t)
 	spin_unlock_bh(&c->lock);
 }
 
-static void fifo_forget(struct fifo *f, const struct ticket *t)
-{
-	*fifo_slot(f, t->number) = NULL;
-	f->length--;
-	f->bytes -= t->skb->truesize;
-}
-
 /* The finished head run; true when there is one. Emptied slots forget their tickets. */
 bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 {
@@ -599,9 +573,9 @@ bool ipsp_deal_detach_finished(struct fifo *f, struct list_head *run)
 			break;
 		if (f->undealt == &t->list)
 			f->undealt = t->list.next;
-		fifo_forget(f, t);
+		ipsp_fifo_forget(f, t);
 		list_for_each_entry(merged, &t->run, list)
-			fifo_forget(f, merged);
+			ipsp_fifo_forget(f, merged);
 		last = &t->list;
 	}
 	if (last == &f->pending)
@@ -706,21 +680,16 @@ void ipsp_deal_drop_undealt(struct compartment *c)
 
 /* ---- life ------------------------------------------------------------------------ */
 
-static int fifo_init(struct compartment *c, u32 direction)
+static int deal_fifo_init(const struct compartment *c, struct fifo *f)
 {
-	struct fifo *f = &c->fifo[direction];
-
-	f->slot = kvcalloc(FIFO_SLOTS, sizeof(*f->slot), GFP_KERNEL_ACCOUNT);
-	if (!f->slot)
-		return -ENOMEM;
-	return c->config.mode == IPSP_MODE_SHARE ? 0 : ipsp_quorum_fifo_init(f);
+	return ipsp_fifo_init(f) ?:
+	       c->config.mode == IPSP_MODE_SHARE ? 0 : ipsp_quorum_fifo_init(f);
 }
 
-static void fifo_exit(struct fifo *f)
+static void deal_fifo_exit(struct fifo *f)
 {
-	WARN_ON(f->length);
 	ipsp_quorum_fifo_exit(f);
-	kvfree(f->slot);
+	ipsp_fifo_exit(f);
 }
 
 int ipsp_deal_compartment_init(struct compartment *c)
@@ -739,7 +708,8 @@ int ipsp_deal_compartment_init(struct compartment *c)
 	c->numbers = kvcalloc(BITS_TO_LONGS(COUNTER_PLACES), sizeof(long), GFP_KERNEL_ACCOUNT);
 	if (!c->numbers)
 		return -ENOMEM;
-	return fifo_init(c, IPSP_DIR_OUT) ?: fifo_init(c, IPSP_DIR_IN);
+	return deal_fifo_init(c, &c->fifo[IPSP_DIR_OUT]) ?:
+	       deal_fifo_init(c, &c->fifo[IPSP_DIR_IN]);
 }
 
 /* Breaks the attachment, and waits until its last answer is through. */
@@ -777,8 +747,8 @@ void ipsp_deal_compartment_end(struct compartment *c)
 void ipsp_deal_compartment_exit(struct compartment *c)
 {
 	ipsp_watchdog_stop(c);
-	fifo_exit(&c->fifo[IPSP_DIR_OUT]);
-	fifo_exit(&c->fifo[IPSP_DIR_IN]);
+	deal_fifo_exit(&c->fifo[IPSP_DIR_OUT]);
+	deal_fifo_exit(&c->fifo[IPSP_DIR_IN]);
 	kvfree(c->numbers);
 }
 

@@ -7,6 +7,7 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include "bundle.h"
+#include "fifo.h"
 
 struct compartment;
 struct flow;
@@ -37,6 +38,7 @@ struct ticket {
 	bool nomerge;			/* unprotect: not in a run with others */
 	bool marked;			/* unprotect: its number is, in c->numbers */
 	u16 flags;			/* IPSP_PKT_* */
+	u16 part;			/* of the FIFO, see fifo.c */
 	u32 generation;			/* of the policy, when first dealt */
 	u32 at;				/* index in the down ring, when DEALT */
 	u32 mtu;			/* protect: inner MTU told */
@@ -63,36 +65,6 @@ struct ticket {
 };
 
 #define NO_STACK	IPSP_STACKS_MAX
-
-/* Inbound tickets in a row, dealt to the same by one deal_run, that may become one packet. */
-struct run {
-	u64 last;			/* its last ticket so far */
-	u32 burst;			/* that deal_run */
-	u32 handle;
-	u32 bytes;
-	u16 to;				/* by index */
-	u8 tickets;			/* 0: none may follow */
-	bool votes;
-};
-
-#define FIFO_SLOTS	4096u		/* pending tickets of a direction, at most, */
-#define FIFO_BYTES	(8u << 20)	/* beyond what the socket accounting allows */
-struct fifo {				/* protected by c->lock */
-	struct list_head pending;	/* in ticket order */
-	struct list_head *undealt;	/* first UNDEALT, or &pending */
-	struct ticket **slot;		/* number -> ticket, FIFO_SLOTS */
-	u64 next;
-	struct list_head votes;		/* that stacks owe an answer to, in ticket order */
-	struct vote **vote;		/* number -> vote, FIFO_SLOTS; NULL in mode SHARE */
-	struct run run;
-	u64 told;			/* which vote nobody won last, see quorum.c */
-	u32 length;
-	u32 bytes;			/* truesize of pending skbs, and ballots */
-	u32 turn;			/* index of the stack that is dealt to, */
-	u32 burst;			/* for so many bytes more */
-	u64 head_since;			/* ns: when the present head became head */
-	bool releasing;			/* somebody emits; he looks again before he ends */
-};
 
 int ipsp_deal_init(void);		/* slab */
 void ipsp_deal_exit(void);

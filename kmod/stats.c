@@ -64,7 +64,7 @@ static void stats_sum(const struct compartment *c, struct ipsp_stats *out)
 /* What the compartment may occupy now: its rings and tables, and the packets that wait. */
 static u64 stats_memory(struct compartment *c)
 {
-	u64 bytes = sizeof(*c) + 2 * FIFO_SLOTS * sizeof(void *) + COUNTER_PLACES / 8 +
+	u64 bytes = sizeof(*c) + 2 * FIFO_MEMORY + COUNTER_PLACES / 8 +
 		    num_possible_cpus() * sizeof(struct counts) +
 		    (u64)c->config.handles * sizeof(struct handle) +
 		    c->flows.buckets * sizeof(struct hlist_head) +
