@@ -222,14 +222,14 @@ static void handle_unlink(struct handle *h)
 	struct ipsp_net *n = ipsp_net(h->c->net);
 
 	lockdep_assert_held(&h->c->admin);
-	WRITE_ONCE(h->dead, true);
+	spin_lock_bh(&h->c->lock);
+	ipsp_deal_sa_ended(h->c);
+	smp_store_release(&h->dead, true);	/* pairs with release_asks_again */
+	spin_unlock_bh(&h->c->lock);
 	handle_count(n, h, -1);
 	rhashtable_remove_fast(&n->handles, &h->node, handle_params);
 	xa_erase(&h->c->handles, h->config.id);
 	h->c->config.handles--;
-	spin_lock_bh(&h->c->lock);
-	ipsp_deal_sa_ended(h->c);
-	spin_unlock_bh(&h->c->lock);
 	ipsp_flow_flush_handle(h->c, h);
 	ipsp_handle_put(h);
 }

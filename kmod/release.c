@@ -47,6 +47,7 @@ static bool release_asks_again(struct compartment *c, struct ticket *t)
 		t->verdict = IPSP_VERDICT_DROP;
 		t->reason = IPSP_DROP_STALE;
 	}
+	smp_rmb();	/* who sees that a handle is dead sees what was asked before that */
 	if (t->reason != IPSP_DROP_STALE || t->number >> 1 >= READ_ONCE(c->ended))
 		return false;
 	t->reason = ipsp_deal_rehire(c, t);
