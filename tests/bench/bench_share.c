@@ -3,10 +3,11 @@
  * bench_share - how much faster two stacks are than one, natively, and what two cost that vote: an expensive cipher, each
  * stack a process
  *
- * Dealing and release are done as the module does them, by whichever stack comes by, under one lock: bursts of 64 KiB
- * to the least loaded, a copy down, a copy up, release in the tickets' order, each released packet looked at (SPI,
- * number). All of it is in the time. Who votes is dealt all of it: the first answer is copied, as a ballot, the second one
- * compared with that where it lies, and what is released is a copy of the ballot. Prints a table and writes share.json;
+ * Dealing and release are done as the module does them, by whichever stack comes by, under one lock that spins: bursts of
+ * 64 KiB to the least loaded, a copy down, a copy up, release in the tickets' order, each released packet looked at (SPI,
+ * number). All of it is in the time, which begins when the stacks are ready. Who votes is dealt all of it: the first answer
+ * is copied, as a ballot, the second one compared with that where it lies, and what is released is a copy of the ballot;
+ * neither of that, nor any other copy of an answer, is under the lock. Prints a table and writes share.json;
  * fails when two stacks reach less than 1.8 of one, or two that must agree less than 0.8.
  */
 #define _GNU_SOURCE
@@ -28,10 +29,12 @@
 #include "ipsec/transform.h"
 
 #define SHARE_PACKET	1400u
-#define SHARE_TICKETS	60000u
+#define SHARE_TICKETS	300000u
 #define SHARE_WINDOW	1024u		/* tickets that may be pending */
 #define SHARE_RING	256u		/* records in a down ring */
 #define SHARE_SLOT	2048u
+#define SHARE_KICK	32u		/* records that a stack hands in at once */
+#define SHARE_UP	(2048u + 256)		/* bytes that an answer may take */
 #define SHARE_BURST	(64u << 10)
 #define SHARE_STACKS	16u
 #define SHARE_RUNS	5
@@ -48,16 +51,18 @@ struct ring {				/* down, of one stack */
 };
 
 static struct share {
-	pthread_mutex_t lock;		/* protects all but the slots that were dealt */
+	pthread_spinlock_t lock;	/* protects all but the bytes of what was dealt and said */
+	pthread_barrier_t ready;	/* the stacks, and who takes the time */
 	uint64_t dealt, released;	/* the next ticket of each */
 	unsigned stacks, turn;
 	bool votes;			/* each ticket to all, and all must agree */
+	bool releasing;			/* somebody is; whoever else answers may go on */
 	uint32_t burst;			/* bytes that `turn` still has in its */
 	uint64_t wrong;
 	struct ring ring[SHARE_STACKS];
 	uint32_t answered[SHARE_WINDOW];	/* length of the answer, 0: none yet */
 	uint8_t answer[SHARE_WINDOW][SHARE_SLOT];
-	struct ballot {			/* under the lock; its bytes are what the first one has said */
+	struct ballot {			/* its bytes are what the first one has said, and change no more */
 		unsigned voters, first;
 		uint32_t len;
 	} ballot[SHARE_WINDOW];
@@ -141,9 +146,12 @@ static bool deal_one(void)
 	return true;
 }
 
+/* What waits, but no more at once than a super-packet would be: others want the lock. */
 static void share_deal(void)
 {
-	while (share->dealt < SHARE_TICKETS && share->dealt - share->released < SHARE_WINDOW && deal_one())
+	uint32_t n = SHARE_BURST / SHARE_PACKET;
+
+	while (n-- && share->dealt < SHARE_TICKETS && share->dealt - share->released < SHARE_WINDOW && deal_one())
 		share->dealt++;
 }
 
@@ -152,20 +160,39 @@ static uint32_t share_word(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* What was answered in a row leaves. */
+static uint64_t share_emit(uint64_t from, uint64_t to)
+{
+	uint64_t wrong = 0;
+	const uint8_t *esp;
+
+	for (; from < to; from++) {
+		esp = share->answer[from % SHARE_WINDOW] + 20;
+		wrong += share_word(esp) != SHARE_SPI || share_word(esp + 4) != (uint32_t)from + 1;
+	}
+	return wrong;
+}
+
+/* As release.c of the module: one at a time takes the answered head, and works on it without the lock. */
 static void share_release(void)
 {
-	uint32_t at;
+	uint64_t from = share->released, to, wrong;
 
-	while ((at = share->released % SHARE_WINDOW, share->answered[at])) {
-		share->released++;
-		if (share->votes) {
-			memcpy(share->answer[at], share->said[share->ballot[at].first][at], share->ballot[at].len);
-			share->ballot[at].voters = 0;
-		}
-		share->wrong += share_word(share->answer[at] + 20) != SHARE_SPI ||
-				share_word(share->answer[at] + 24) != (uint32_t)share->released;
-		share->answered[at] = 0;
+	if (share->releasing)
+		return;
+	share->releasing = true;
+	for (;;) {
+		for (to = from; to < from + SHARE_WINDOW && share->answered[to % SHARE_WINDOW]; to++)
+			share->answered[to % SHARE_WINDOW] = 0;
+		if (to == from)
+			break;
+		pthread_spin_unlock(&share->lock);
+		wrong = share_emit(from, to);
+		pthread_spin_lock(&share->lock);
+		share->wrong += wrong;
+		share->released = from = to;
 	}
+	share->releasing = false;
 }
 
 /* ---- a stack ---------------------------------------------------------------------------- */
@@ -196,92 +223,132 @@ static struct transform *share_transform(void)
 	return t;
 }
 
-static void vote_count(uint32_t at, const uint8_t *data, uint32_t len)
+/* The ticket's answer is a copy of the ballot, which is free for the next one. */
+static void vote_elect(uint32_t at)
 {
 	struct ballot *b = &share->ballot[at];
 
-	share->wrong += b->len != len || memcmp(share->said[b->first][at], data, len);
-	if (++b->voters == share->stacks)
-		share->answered[at] = len;
+	memcpy(share->answer[at], share->said[b->first][at], b->len);
+	pthread_spin_lock(&share->lock);
+	b->voters = 0;
+	share->answered[at] = b->len;
+	pthread_spin_unlock(&share->lock);
 }
 
-/* As quorum.c of the module: what is first is copied outside the lock, and by then may not be the first any more. */
-static void vote_cast(unsigned self, uint32_t at, const uint8_t *data, uint32_t len)
+/* true: there was none. */
+static bool vote_is_first(unsigned self, uint32_t at, uint32_t len)
 {
+	struct ballot *b = &share->ballot[at];
 	bool first;
 
-	pthread_mutex_lock(&share->lock);
-	first = !share->ballot[at].voters;
-	if (!first)
-		vote_count(at, data, len);
-	pthread_mutex_unlock(&share->lock);
-	if (!first)
-		return;
-	memcpy(share->said[self][at], data, len);
-	pthread_mutex_lock(&share->lock);
-	if (share->ballot[at].voters)
-		vote_count(at, share->said[self][at], len);
-	else
-		share->ballot[at] = (struct ballot){ 1, self, len };
-	pthread_mutex_unlock(&share->lock);
+	pthread_spin_lock(&share->lock);
+	first = !b->voters;
+	if (first)
+		*b = (struct ballot){ 1, self, len };
+	pthread_spin_unlock(&share->lock);
+	return first;
 }
 
-/* One record, outside the lock: the answer is copied to where it will be released from. */
-static void share_answer(struct transform *t, const struct ring *r, uint64_t i)
+/* true: its vote was the last one. */
+static bool vote_count(uint32_t at, bool equal)
 {
-	static uint8_t up[IPSP_RECORD_MAX] __attribute__((aligned(64)));
-	const struct ipsp_record *rec = (const struct ipsp_record *)up;
-	uint64_t ticket = r->ticket[i % SHARE_RING];
+	bool last;
 
-	transform_answer(t, (const struct ipsp_record *)r->slot[i % SHARE_RING], up, sizeof(up));
-	transform_flush(t);
+	pthread_spin_lock(&share->lock);
+	share->wrong += !equal;
+	last = ++share->ballot[at].voters == share->stacks;
+	pthread_spin_unlock(&share->lock);
+	return last;
+}
+
+/* As quorum.c of the module: what is copied may not be the first any more when it has been, and is compared then. */
+static void vote_cast(unsigned self, uint32_t at, const uint8_t *data, uint32_t len)
+{
+	const struct ballot *b = &share->ballot[at];
+
+	if (!__atomic_load_n(&b->voters, __ATOMIC_ACQUIRE)) {
+		memcpy(share->said[self][at], data, len);
+		if (vote_is_first(self, at, len))
+			return;
+	}
+	if (vote_count(at, b->len == len && !memcmp(share->said[b->first][at], data, len)))
+		vote_elect(at);
+}
+
+/* Its up ring: what it has answered and not handed in yet. */
+static uint8_t up_ring[SHARE_KICK][SHARE_UP] __attribute__((aligned(64)));
+
+/* What is handed in: copied, or compared, from the up ring. */
+static void share_take(const struct ring *r, uint64_t i, const uint8_t *up)
+{
+	const struct ipsp_record *rec = (const struct ipsp_record *)up;
+	uint32_t at = (uint32_t)(r->ticket[i % SHARE_RING] % SHARE_WINDOW);
+
 	bench_check(((const struct ipsp_answer *)(rec + 1))->verdict == IPSP_VERDICT_TRANSFORMED &&
 		    rec->data_len <= SHARE_SLOT, "a packet was refused");
 	if (share->votes)
-		vote_cast((unsigned)(r - share->ring), ticket % SHARE_WINDOW, up + rec->data_offset, rec->data_len);
+		vote_cast((unsigned)(r - share->ring), at, up + rec->data_offset, rec->data_len);
 	else
-		memcpy(share->answer[ticket % SHARE_WINDOW], up + rec->data_offset, rec->data_len);
+		memcpy(share->answer[at], up + rec->data_offset, rec->data_len);
+}
+
+/* The records from..to of its down ring. */
+static void share_kick(struct transform *t, const struct ring *r, uint64_t from, uint64_t to)
+{
+	uint64_t i;
+
+	for (i = from; i < to; i++)
+		bench_check(transform_answer(t, (const struct ipsp_record *)r->slot[i % SHARE_RING], up_ring[i - from],
+					     SHARE_UP) <= SHARE_UP, "an answer has no room");
+	transform_flush(t);
+	for (i = from; i < to; i++)
+		share_take(r, i, up_ring[i - from]);
+}
+
+/* What it handed in has its answers. Under the lock. */
+static void share_settle(struct ring *r, uint64_t to)
+{
+	uint64_t i;
+
+	for (i = r->tail; !share->votes && i < to; i++)
+		share->answered[r->ticket[i % SHARE_RING] % SHARE_WINDOW] = SHARE_PACKET;
+	r->load -= (to - r->tail) * (SHARE_PACKET + 256);
+	r->tail = to;
 }
 
 static void share_run(struct ring *r)
 {
 	struct transform *t = share_transform();
-	uint64_t from, to, i;
+	uint64_t to = 0;
 	bool over;
 
-	for (;;) {
-		pthread_mutex_lock(&share->lock);
+	pthread_barrier_wait(&share->ready);
+	do {
+		pthread_spin_lock(&share->lock);
+		share_settle(r, to);
 		share_release();
 		share_deal();
-		from = r->tail;
-		to = r->head < from + 32 ? r->head : from + 32;	/* what a KICK hands in */
+		to = r->head < r->tail + SHARE_KICK ? r->head : r->tail + SHARE_KICK;
 		over = share->released == SHARE_TICKETS;
-		pthread_mutex_unlock(&share->lock);
-		if (over)
-			_exit(EXIT_SUCCESS);
-		if (from == to)
+		pthread_spin_unlock(&share->lock);
+		if (to == r->tail)
 			sched_yield();
-		for (i = from; i < to; i++)
-			share_answer(t, r, i);
-		pthread_mutex_lock(&share->lock);
-		for (i = from; !share->votes && i < to; i++)
-			share->answered[r->ticket[i % SHARE_RING] % SHARE_WINDOW] = SHARE_PACKET;
-		r->tail = to;
-		r->load -= (to - from) * (SHARE_PACKET + 256);
-		pthread_mutex_unlock(&share->lock);
-	}
+		share_kick(t, r, r->tail, to);
+	} while (!over);
+	_exit(EXIT_SUCCESS);
 }
 
 /* ---- runs -------------------------------------------------------------------------------- */
 
 static void share_reset(unsigned stacks, bool votes)
 {
-	pthread_mutexattr_t kind;
+	pthread_barrierattr_t kind;
 
 	memset(share, 0, sizeof(*share));
-	pthread_mutexattr_init(&kind);
-	pthread_mutexattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
-	pthread_mutex_init(&share->lock, &kind);
+	pthread_spin_init(&share->lock, PTHREAD_PROCESS_SHARED);
+	pthread_barrierattr_init(&kind);
+	pthread_barrierattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&share->ready, &kind, stacks + 1);
 	share->stacks = stacks;
 	share->votes = votes;
 }
@@ -303,7 +370,7 @@ struct rate {
 /* Through so many stacks. */
 static struct rate share_measure(unsigned stacks, bool votes)
 {
-	double start = bench_now(), spent = share_spent(), took;
+	double start, spent = share_spent(), took;
 	unsigned i;
 	int status;
 
@@ -311,6 +378,8 @@ static struct rate share_measure(unsigned stacks, bool votes)
 	for (i = 0; i < stacks; i++)
 		if (!fork())
 			share_run(&share->ring[i]);
+	pthread_barrier_wait(&share->ready);
+	start = bench_now();
 	for (i = 0; i < stacks; i++)
 		bench_check(wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status), "a stack failed");
 	took = bench_now() - start;
