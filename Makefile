@@ -44,6 +44,7 @@ programs := $(c_programs) $(B)/ipsec-port-stack $(B)/ipsec-port-stack-sodium $(B
 unit_tests := $(patsubst tests/unit/%.c,$(B)/tests/%,$(wildcard tests/unit/test_*.c))
 benches := $(patsubst tests/bench/%.c,$(B)/bench-bin/%,$(wildcard tests/bench/bench_*.c))
 fuzzers := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+pump := $(B)/pump
 sims := $(patsubst tests/sim/%.c,$(B)/%,$(wildcard tests/sim/*.c))
 kselftests := $(patsubst tests/kselftest/%.c,$(B)/kselftest/%,$(wildcard tests/kselftest/*.c))
 
@@ -135,7 +136,7 @@ $(B)/obj/%.o: %.c Makefile
 crashers := $(B)/crash-stack $(B)/faulty-stack
 conform := $(B)/ipsec-port-conform $(B)/ipsec-port-conform-fault $(B)/faulty-sim
 differ := $(B)/ipsec-port-differ $(B)/ipsec-port-differ-inside $(B)/ipsec-port-many
-tests: $(unit_tests) $(kselftests) $(sims) $(crashers) $(B)/late-stack $(conform) $(differ)
+tests: $(unit_tests) $(kselftests) $(sims) $(pump) $(crashers) $(B)/late-stack $(conform) $(differ)
 $(B)/tests/test_config: $(B)/obj/daemon/manager/config.o
 $(B)/tests/test_config $(B)/tests/test_mark: $(B)/obj/daemon/manager/mark.o
 $(B)/tests/test_database: $(call objects,$(patsubst %,daemon/manager/%.c,database policy control sa encap event lifetime mark child program acquire reply))
@@ -161,6 +162,11 @@ $(B)/kselftest/%: $(B)/obj/tests/kselftest/%.o $(call objects,$(words) $(wildcar
 $(sims): $(B)/%: $(B)/obj/tests/sim/%.o $(call objects,$(parts))
 	$(call say,LD,$@) mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(libs)
+
+# what a guest measures with
+$(pump): $(B)/obj/tests/bench/pump.o
+	$(call say,LD,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 # are stacks alike? And one that is not
 $(B)/ipsec-port-conform: $(call objects,$(filter-out %/fault.c,$(wildcard tests/conform/*.c)))
@@ -327,4 +333,4 @@ uninstall:
 	rm -rf $(src)
 
 clean:
-	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/obj-stack $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(crashers) $(B)/late-stack $(conform) $(differ)
+	rm -rf $(B)/obj $(B)/obj-fuzz $(B)/obj-sodium $(B)/obj-stack $(B)/kmod-* $(B)/tests $(B)/fuzz $(B)/bench-bin $(B)/kselftest $(B)/results* $(programs) $(sims) $(pump) $(crashers) $(B)/late-stack $(conform) $(differ)
