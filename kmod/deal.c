@@ -333,7 +333,7 @@ static void deal_packet(struct compartment *c, struct ticket *t)
 	if (!reason)
 		return;
 	ipsp_count_drop(c, reason);
-	atomic64_inc(&t->handle->dropped);
+	ipsp_handle_dropped(t->handle, reason);
 	ipsp_deal_ticket_free(t);
 }
 

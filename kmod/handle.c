@@ -339,6 +339,7 @@ int ipsp_handle_del(struct compartment *c, struct ipsp_handle *config)
 int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 {
 	struct handle *h = handle_named(c, config);
+	u32 i;
 
 	if (IS_ERR(h))
 		return PTR_ERR(h);
@@ -349,6 +350,8 @@ int ipsp_handle_get_info(struct compartment *c, struct ipsp_handle *config)
 	config->dropped = atomic64_read(&h->dropped);
 	config->replayed = atomic64_read(&h->replayed);
 	config->integrity_failed = atomic64_read(&h->integrity);
+	for (i = 0; i < IPSP_HANDLE_DROPS; i++)
+		config->drops[i] = atomic64_read(&h->drops[i]);
 	config->used_first = READ_ONCE(h->used_first);
 	config->used_last = READ_ONCE(h->used_last);
 	config->expired = READ_ONCE(h->expired);
@@ -444,6 +447,37 @@ void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
 	if (!READ_ONCE(h->used_first))
 		WRITE_ONCE(h->used_first, now);
 	WRITE_ONCE(h->used_last, now);
+}
+
+#define HANDLE_DROP_SHIFT 56		/* of the reason; packets are below it */
+
+/* A slot is a reason's from its first packet on. Are all taken, no others are told apart. */
+static void handle_count_drop(struct handle *h, u32 reason)
+{
+	const u64 first = (u64)reason << HANDLE_DROP_SHIFT | 1;
+	u64 seen;
+	u32 i;
+
+	for (i = 0; i < IPSP_HANDLE_DROPS; i++) {
+		seen = atomic64_read(&h->drops[i]) ?: atomic64_cmpxchg(&h->drops[i], 0, first);
+		if (!seen)
+			return;
+		if (seen >> HANDLE_DROP_SHIFT == reason) {
+			atomic64_inc(&h->drops[i]);
+			return;
+		}
+	}
+}
+
+void ipsp_handle_dropped(struct handle *h, u32 reason)
+{
+	atomic64_inc(&h->dropped);
+	if (reason == IPSP_DROP_REPLAY)
+		atomic64_inc(&h->replayed);
+	else if (reason == IPSP_DROP_INTEGRITY)
+		atomic64_inc(&h->integrity);
+	else
+		handle_count_drop(h, reason);
 }
 
 /* ---- namespaces, module ---------------------------------------------------------- */

@@ -43,6 +43,7 @@ struct handle {
 	u8 vain;			/* inbound: see ipsp_handle_judge */
 	unsigned long expired;		/* IPSP_EXPIRED_* that were told; test_and_set_bit() */
 	atomic64_t packets, bytes, dropped, replayed, integrity;
+	atomic64_t drops[IPSP_HANDLE_DROPS];	/* as in struct ipsp_handle */
 	u64 used_first, used_last;	/* ns, realtime, coarse */
 	struct work_struct end;		/* the last reference went */
 };
@@ -77,6 +78,8 @@ u32 ipsp_handle_own_header(const struct handle *h);
 /* Largest inner packet for a path MTU; see struct ipsp_handle. Not below 68; 1280 in IPv6. */
 u32 ipsp_handle_inner_mtu(const struct handle *h, u32 path_mtu);
 void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes);
+/* A packet of it is dropped; the compartment's counters are the caller's. */
+void ipsp_handle_dropped(struct handle *h, u32 reason);
 
 /*
  * Inbound, at release: did a stack take it for one of the SA's own? Of so many in a row it took

@@ -27,9 +27,7 @@ static void input_drop(struct handle *h, struct sk_buff *skb, u32 reason)
 {
 	ipsp_count(h->c, CAPTURED);
 	ipsp_count_drop(h->c, reason);
-	atomic64_inc(&h->dropped);
-	if (reason == IPSP_DROP_REPLAY)
-		atomic64_inc(&h->replayed);
+	ipsp_handle_dropped(h, reason);
 	kfree_skb(skb);
 }
 

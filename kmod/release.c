@@ -18,11 +18,8 @@
 static void release_drop(struct compartment *c, struct ticket *t)
 {
 	ipsp_count_drop(c, t->reason);
-	if (t->handle) {
-		atomic64_inc(&t->handle->dropped);
-		if (t->reason == IPSP_DROP_INTEGRITY)
-			atomic64_inc(&t->handle->integrity);
-	}
+	if (t->handle)
+		ipsp_handle_dropped(t->handle, t->reason);
 	trace_ipsp_drop(c->config.name, t->number, t->reason);
 }
 
@@ -151,8 +148,6 @@ static void release_refuse(struct ticket *t, u32 reason)
 {
 	t->verdict = IPSP_VERDICT_DROP;
 	t->reason = reason;
-	if (reason == IPSP_DROP_REPLAY)
-		atomic64_inc(&t->handle->replayed);
 }
 
 /* The carrier, and each of its run with the headers that the carrier has once. */

@@ -5,10 +5,10 @@
 
 #include "portctl.h"
 #include "words/device.h"
+#include "words/reason.h"
 
 #define COUNTER_TEXT(name, text) text,
 static const char *const counter_text[] = { IPSP_COUNTERS(COUNTER_TEXT) };
-static const char *const drop_text[] = { "none", IPSP_DROPS(COUNTER_TEXT) };
 
 static long long balance(const struct ipsp_stats *s)
 {
@@ -29,7 +29,7 @@ static void print_json(const struct ipsp_stats *s)
 		printf(",\"%s\":%llu", counter_text[i], s->counter[i]);
 	printf(",\"balance\":%lld,\"memory\":%llu,\"drops\":{", balance(s), s->memory);
 	for (i = 1; i < IPSP_DROP_COUNT; i++)
-		printf("%s\"%s\":%llu", i > 1 ? "," : "", drop_text[i], s->drop[i]);
+		printf("%s\"%s\":%llu", i > 1 ? "," : "", reason_name(i), s->drop[i]);
 	printf("}}\n");
 }
 
@@ -42,7 +42,7 @@ static void print_text(const struct ipsp_stats *s)
 			printf("%-20s %llu\n", counter_text[i], s->counter[i]);
 	for (i = 1; i < IPSP_DROP_COUNT; i++)
 		if (s->drop[i])
-			printf("drop %-15s %llu\n", drop_text[i], s->drop[i]);
+			printf("drop %-15s %llu\n", reason_name(i), s->drop[i]);
 	printf("%-20s %llu\n", "memory", s->memory);
 	printf("ledger %s\n", balance(s) ? "DOES NOT BALANCE" : "balances");
 }

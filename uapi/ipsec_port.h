@@ -713,6 +713,8 @@ struct ipsp_control {
  * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes (AH: not - 2), counted
  * in transport mode and BEET without its own IP header (which `fixed` holds).
  */
+#define IPSP_HANDLE_DROPS	3	/* reasons that an SA counts apart; all of them are `dropped` */
+
 struct ipsp_handle {
 	__u32 id;			/* ADD: out; SET, DEL, GET: in */
 	__u32 flags;			/* IPSP_HANDLEF_* */
@@ -746,7 +748,9 @@ struct ipsp_handle {
 	/* in */
 	__u32 label;			/* 0 = none; see 10 */
 	__u64 until;			/* CLOCK_BOOTTIME; no packet from then on; 0 = for ever */
-	__u64 reserved[4];
+	/* out: reason << 56 | packets, of the first reasons that came but for REPLAY and INTEGRITY */
+	__u64 drops[IPSP_HANDLE_DROPS];
+	__u64 reserved[1];
 };
 
 /* ---- port ioctls ---------------------------------------------------------------------------------- */

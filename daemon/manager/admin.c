@@ -11,6 +11,7 @@
 #include "words/address.h"
 #include "words/algorithm.h"
 #include "words/context.h"
+#include "words/reason.h"
 #include "words/usage.h"
 
 struct request {
@@ -161,6 +162,8 @@ static void state_show_json(struct request *r, const struct database_sa *sa,
 		 sa->sa.reqid, sa->sa.mode, sa->sa.direction == IPSP_DIR_OUT ? "out" : "in", h->id,
 		 h->next, h->packets, h->bytes, h->dropped, h->replayed, h->integrity_failed,
 		 h->used_first, h->used_last, state_engine(r, sa));
+	text_add(r->out, ",\"drops\":");
+	reason_json(r->out, h);
 	if (h->encap_source && sa->sa.direction == IPSP_DIR_IN)
 		text_add(r->out, ",\"peer\":\"%s\",\"peer-port\":%u",
 			 address_text(a, sa->sa.family, h->peer), ntohs(h->peer_port));

@@ -7,6 +7,7 @@
 #include "address.h"
 #include "context.h"
 #include "protocol.h"
+#include "reason.h"
 #include "usage.h"
 
 #define USAGE_SECOND 1000000000ull
@@ -148,6 +149,7 @@ void usage_text_ours(struct text *t, const struct state_line *line, const struct
 {
 	text_add(t, "\tdir %s engine %s dropped %llu", line->sa.direction == IPSP_DIR_OUT ? "out" : "in", engine,
 		 (unsigned long long)h->dropped);
+	reason_text(t, h);
 	if (h->used_last) {
 		text_add(t, " lastused ");
 		usage_text_time(t, h->used_last);

@@ -121,7 +121,7 @@ static __u64 number_of(struct ipsp_handle h)
 static void test_shape(void)
 {
 	REFUSED(EINVAL, OUT, h.flags = 2);
-	REFUSED(EINVAL, OUT, h.reserved[3] = 1);
+	REFUSED(EINVAL, OUT, h.reserved[0] = 1);
 	REFUSED(EINVAL, OUT, h.direction = IPSP_DIR_FWD);
 	REFUSED(EINVAL, OUT, h.family = 0);
 	REFUSED(EINVAL, OUT, h.family = 5);

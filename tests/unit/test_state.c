@@ -8,6 +8,7 @@
 
 #include "words/algorithm.h"
 #include "words/option.h"
+#include "words/reason.h"
 #include "words/state.h"
 #include "words/usage.h"
 #include "suite.h"
@@ -218,6 +219,30 @@ START_TEST(usage_is_shown_as_ip_shows_it)
 		"\tstats:\n"
 		"\t  replay-window 0 replay 0 failed 0\n"
 		"\tdir out engine openssl dropped 0\n");
+}
+END_TEST
+
+/* What an SA dropped, by reason: those it counts apart, then those that have counters of their own. */
+START_TEST(drops_have_names)
+{
+	struct ipsp_handle h = {
+		.replayed = 2, .drops = { (__u64)IPSP_DROP_MALFORMED << 56 | 3, (__u64)IPSP_DROP_SELECTOR << 56 | ((1ull << 56) - 1) },
+	};
+	char room[200];
+	struct text t;
+
+	text_init(&t, room, sizeof(room));
+	reason_text(&t, &h);
+	ck_assert_str_eq(room, " (malformed 3, selector 72057594037927935, replay 2)");
+	text_init(&t, room, sizeof(room));
+	reason_json(&t, &h);
+	ck_assert_str_eq(room, "{\"malformed\":3,\"selector\":72057594037927935,\"replay\":2}");
+	text_init(&t, room, sizeof(room));
+	reason_text(&t, &(struct ipsp_handle){ .id = 1 });
+	reason_json(&t, &(struct ipsp_handle){ .id = 1 });
+	ck_assert_str_eq(room, "{}");
+	ck_assert_str_eq(reason_name(IPSP_DROP_LABEL), "label");
+	ck_assert_str_eq(reason_name(IPSP_DROP_COUNT), "?");
 }
 END_TEST
 
@@ -460,6 +485,7 @@ int main(void)
 	tcase_add_test(c, weak_ones_need_legacy);
 	tcase_add_test(c, engines_decide);
 	tcase_add_test(c, engine_list);
+	tcase_add_test(c, drops_have_names);
 	tcase_add_test(c, test_key_file);
 	tcase_add_test(c, test_key_request);
 	suite_add_tcase(suite, c);
