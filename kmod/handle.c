@@ -449,12 +449,10 @@ void ipsp_handle_used(struct handle *h, u32 packets, u32 bytes)
 	WRITE_ONCE(h->used_last, now);
 }
 
-#define HANDLE_DROP_SHIFT 56		/* of the reason; packets are below it */
-
 /* A slot is a reason's from its first packet on. Are all taken, no others are told apart. */
 static void handle_count_drop(struct handle *h, u32 reason)
 {
-	const u64 first = (u64)reason << HANDLE_DROP_SHIFT | 1;
+	const u64 first = (u64)reason << IPSP_HANDLE_DROP_SHIFT | 1;
 	u64 seen;
 	u32 i;
 
@@ -462,7 +460,7 @@ static void handle_count_drop(struct handle *h, u32 reason)
 		seen = atomic64_read(&h->drops[i]) ?: atomic64_cmpxchg(&h->drops[i], 0, first);
 		if (!seen)
 			return;
-		if (seen >> HANDLE_DROP_SHIFT == reason) {
+		if (seen >> IPSP_HANDLE_DROP_SHIFT == reason) {
 			atomic64_inc(&h->drops[i]);
 			return;
 		}

@@ -704,6 +704,10 @@ struct ipsp_control {
 #define IPSP_EXPIRED_SOFT	1
 #define IPSP_EXPIRED_HARD	2
 
+/* Reasons that an SA counts apart, each with its packets: reason << 56 | packets */
+#define IPSP_HANDLE_DROPS	3
+#define IPSP_HANDLE_DROP_SHIFT	56
+
 /*
  * The kernel's view of one SA: no key. ADD: `id` comes back. An inbound handle is
  * found by (destination, protocol, spi), unique in its namespace (EEXIST); ADD of
@@ -713,8 +717,6 @@ struct ipsp_control {
  * packet that fits path MTU m is ((m - fixed) & ~(align - 1)) - 2 bytes (AH: not - 2), counted
  * in transport mode and BEET without its own IP header (which `fixed` holds).
  */
-#define IPSP_HANDLE_DROPS	3	/* reasons that an SA counts apart; all of them are `dropped` */
-
 struct ipsp_handle {
 	__u32 id;			/* ADD: out; SET, DEL, GET: in */
 	__u32 flags;			/* IPSP_HANDLEF_* */
@@ -748,7 +750,7 @@ struct ipsp_handle {
 	/* in */
 	__u32 label;			/* 0 = none; see 10 */
 	__u64 until;			/* CLOCK_BOOTTIME; no packet from then on; 0 = for ever */
-	/* out: reason << 56 | packets, of the first reasons that came but for REPLAY and INTEGRITY */
+	/* out: of `dropped`, by the first reasons that came; REPLAY and INTEGRITY stand above */
 	__u64 drops[IPSP_HANDLE_DROPS];
 	__u64 reserved[1];
 };

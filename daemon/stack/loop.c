@@ -62,8 +62,8 @@ static int loop_continues(const struct ipsp_record *down, uint64_t before)
 }
 
 /*
- * What is there, but no more than a burst or two of it: the first answer of a batch waits for its last,
- * and so does what other stacks have answered behind it.
+ * What is there, but no more than a burst or two of it and what may be one packet with their last: the
+ * first answer of a batch waits for its last one, and so does what other stacks have answered behind it.
  */
 static int loop_batch(struct port *port, struct transform *transform)
 {

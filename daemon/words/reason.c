@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "reason.h"
 
-#define REASON_SHIFT 56			/* as struct ipsp_handle has it */
-
 #define REASON_NAME(name, text) text,
 static const char *const names[] = { "none", IPSP_DROPS(REASON_NAME) };
 _Static_assert(sizeof(names) / sizeof(names[0]) == IPSP_DROP_COUNT, "each reason has a name");
@@ -27,10 +25,11 @@ static void reason_add(struct text *t, const struct reason_form *form, unsigned 
 
 static unsigned reason_list(struct text *t, const struct ipsp_handle *h, const struct reason_form *form)
 {
+	const uint64_t packets = (1ull << IPSP_HANDLE_DROP_SHIFT) - 1;
 	unsigned n = 0, i;
 
 	for (i = 0; i < IPSP_HANDLE_DROPS; i++)
-		reason_add(t, form, &n, (uint32_t)(h->drops[i] >> REASON_SHIFT), h->drops[i] & ((1ull << REASON_SHIFT) - 1));
+		reason_add(t, form, &n, (uint32_t)(h->drops[i] >> IPSP_HANDLE_DROP_SHIFT), h->drops[i] & packets);
 	reason_add(t, form, &n, IPSP_DROP_REPLAY, h->replayed);
 	reason_add(t, form, &n, IPSP_DROP_INTEGRITY, h->integrity_failed);
 	if (n)

@@ -8,7 +8,7 @@
  * number). All of it is in the time, which begins when the stacks are ready. Who votes is dealt all of it: the first answer
  * is copied, as a ballot, the second one compared with that where it lies, and what is released is a copy of the ballot;
  * neither of that, nor any other copy of an answer, is under the lock. Prints a table and writes share.json;
- * fails when two stacks reach less than 1.8 of one, or two that must agree less than 0.8.
+ * fails when two stacks reach less than 1.8 of one, or two that must agree less than 0.8, or three where there are processors.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -39,7 +39,7 @@
 #define SHARE_STACKS	16u
 #define SHARE_RUNS	5
 #define SHARE_WANTED	1.8
-#define SHARE_VOTERS	2u
+#define SHARE_VOTERS	3u
 #define SHARE_VOTING	0.8
 #define SHARE_SPI	0x1000u
 
@@ -394,11 +394,11 @@ static void share_better(struct rate *best, struct rate r)
 	best->cpu = !best->cpu || r.cpu < best->cpu ? r.cpu : best->cpu;
 }
 
-/* One stack, two that vote, and as many as there are processors for. */
+/* One stack, two and three that vote, and as many as there are processors for. */
 static const struct point {
 	unsigned stacks;
 	bool votes;
-} points[] = { { 1, false }, { 2, true }, { 2, false }, { 3, false }, { 4, false }, { 8, false }, { 16, false } };
+} points[] = { { 1, false }, { 2, true }, { 2, false }, { 3, true }, { 3, false }, { 4, false }, { 8, false }, { 16, false } };
 
 #define POINTS (sizeof(points) / sizeof(points[0]))
 
@@ -442,5 +442,7 @@ int main(void)
 		failed |= share_is_less(&best[1], &best[0], SHARE_VOTING, "two stacks that vote");
 		failed |= share_is_less(&best[2], &best[0], SHARE_WANTED, "two stacks");
 	}
+	if (most > 2)
+		failed |= share_is_less(&best[3], &best[0], SHARE_VOTING, "three stacks that vote");
 	return failed;
 }
